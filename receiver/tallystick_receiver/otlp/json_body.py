@@ -1,0 +1,260 @@
+"""OTLP metrics in JSON -> scanned points (OTLP specification, "JSON Protobuf Encoding").
+
+Written by hand since the protobuf library's JSON parser fails a whole request for one bad point and decodes the
+hex ids of exemplars as base64. Exemplars are not usage and are not looked at.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, Final
+
+import orjson
+
+from tallystick.refusal import Reason, Refused
+from tallystick.semconv import ATTRIBUTES_MAX, INT64_MAX, INT64_MIN
+from tallystick_receiver.identity import identity_text
+from tallystick_receiver.otlp.attributes import DEPTH_MAX, Attributes, Value, canonical
+from tallystick_receiver.otlp.protobuf import RESOURCE_ATTRIBUTES_MAX, kind_of
+from tallystick_receiver.otlp.scan import Block, Scan
+from tallystick_receiver.otlp.wire import Malformed
+from tallystick_receiver.streams import Metric, Source
+
+_SHAPES: Final = (
+    ("gauge", 5), ("sum", 7), ("histogram", 9), ("exponentialHistogram", 10), ("summary", 11),
+)  # fmt: skip
+_TEMPORALITY: Final = {"AGGREGATION_TEMPORALITY_DELTA": 1, "AGGREGATION_TEMPORALITY_CUMULATIVE": 2}
+_UINT64_MAX: Final = 2**64 - 1
+
+
+def parse_body(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
+    """A JSON text; one lone surrogate must not cost the whole request, so the lenient parser has the last word.
+
+    Raises:
+        Malformed: it is not JSON, or nested too deeply to be OTLP.
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        try:
+            return json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise Malformed(f"not JSON: {str(error)[:200]}") from None
+
+
+def scan_json(document: Any, scan: Scan, points: list[Any]) -> None:  # noqa: ANN401 - any JSON value
+    """Walk an ExportMetricsServiceRequest and hand every point to `scan`; `points` receives them in order.
+
+    Raises:
+        Malformed: the envelope is not such a message.
+    """
+    for resource_metrics in _messages(_object(document), "resourceMetrics"):
+        resource = _object(_get(resource_metrics, "resource") or {})
+        source = _source(resource, scan)
+        for scope_metrics in _messages(resource_metrics, "scopeMetrics"):
+            scope = _object(_get(scope_metrics, "scope") or {})
+            schema_url = _get(scope_metrics, "schemaUrl") or ""
+            for metric in _messages(scope_metrics, "metrics"):
+                _scan_metric(metric, (resource, scope, schema_url), source, scan, points)
+
+
+def _scan_metric(
+    message: dict[str, Any], envelope: tuple[Any, Any, Any], source: Source | Refused, scan: Scan, points: list[Any]
+) -> None:
+    for name, shape in _SHAPES:
+        content = _get(message, name)
+        if content is not None:
+            break
+    else:
+        return
+    content = _object(content)
+    block = Block(
+        source=source,
+        metric=_metric(message, content, shape, envelope, source, scan),
+        rebuild=_rebuilder(message, content, name, envelope),
+    )
+    scan.open_block(block)
+    for point in _messages(content, "dataPoints"):
+        points.append(point)
+        at = len(points) - 1
+        try:
+            if isinstance(block.metric, Refused):
+                raise block.metric
+            _scan_point(point, block, block.metric, scan, at)
+        except Refused as refused:
+            scan.refuse(refused, block, at, at)
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            scan.refuse(Refused(Reason.MALFORMED, str(error)[:200]), block, at, at)
+    scan.check_size()
+
+
+def _scan_point(point: dict[str, Any], block: Block, metric: Metric, scan: Scan, at: int) -> None:
+    if _integer(_get(point, "flags") or 0, 0, _UINT64_MAX) & 1:
+        scan.staleness_marks += 1
+        return
+    attributes = _attributes(_get(point, "attributes") or [], ATTRIBUTES_MAX)
+    key = identity_text([[key, value] for key, value in attributes]).encode()
+    row = metric.by_attributes.get(key)
+    if row is None:
+        row = scan.streams.remember(metric, key, scan.streams.stream(metric, attributes))
+    start = _integer(_get(point, "startTimeUnixNano") or 0, 0, _UINT64_MAX)
+    end = _integer(_get(point, "timeUnixNano") or 0, 0, _UINT64_MAX)
+    if (number := _get(point, "asInt")) is not None:
+        value: float = _integer(number, INT64_MIN, INT64_MAX)
+    elif (number := _get(point, "asDouble")) is not None:
+        value = _double(number)
+    else:
+        raise Refused(Reason.VALUE_MISSING)
+    scan.add(block, row, start, end, value, at, at)
+
+
+def _source(resource: dict[str, Any], scan: Scan) -> Source | Refused:
+    try:
+        attributes = _attributes(_get(resource, "attributes") or [], RESOURCE_ATTRIBUTES_MAX, is_resource=True)
+        key = (scan.credential_org, identity_text([[k, v] for k, v in attributes]).encode())
+        source = scan.streams.sources.get(key)
+        if source is None:
+            source = scan.streams.sources[key] = scan.streams.source(attributes, scan.credential_org)
+    except Refused as refused:
+        return refused
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise Malformed(f"a resource is not one: {str(error)[:200]}") from None
+    return source
+
+
+def _metric(
+    message: dict[str, Any], content: dict[str, Any], shape: int, envelope: tuple[Any, Any, Any],
+    source: Source | Refused, scan: Scan,
+) -> Metric | Refused:  # fmt: skip
+    if isinstance(source, Refused):
+        return source
+    _, scope, schema_url = envelope
+    temporality = _get(content, "aggregationTemporality") or 0
+    temporality = _TEMPORALITY.get(temporality, temporality) if isinstance(temporality, str) else temporality
+    try:
+        kind = kind_of(shape, temporality, monotonic=bool(_get(content, "isMonotonic")))
+        pairs = [[k, v] for k, v in _attributes(_get(scope, "attributes") or [], ATTRIBUTES_MAX)]
+        scope_text = identity_text(_get(scope, "name") or "", _get(scope, "version") or "", pairs, schema_url)
+        name, unit = _get(message, "name") or "", _get(message, "unit") or ""
+        if not isinstance(name, str) or not isinstance(unit, str):
+            raise Refused(Reason.INVALID_NAME)  # noqa: TRY301 - one way out for all refusals
+        key = (source.family, scope_text, name, unit, kind)
+        metric = scan.streams.metrics.get(key)
+        if metric is None:
+            metric = scan.streams.metric(source.family, scope_text, name, unit, kind)
+            scan.streams.metrics[key] = metric
+    except Refused as refused:
+        return refused
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        return Refused(Reason.MALFORMED, str(error)[:200])
+    return metric
+
+
+def _attributes(pairs: list[Any], count_max: int, *, is_resource: bool = False) -> Attributes:
+    if len(pairs) > count_max:
+        raise Refused(Reason.TOO_MANY_ATTRIBUTES, f"{len(pairs)} attributes, {count_max} allowed")
+    found = [(_string(pair.get("key") or ""), _value(pair.get("value"), 0)) for pair in pairs]
+    if not is_resource:
+        return canonical(found)
+    readable: Attributes = []
+    for pair in found:
+        try:
+            readable += canonical([pair])
+        except Refused as refused:
+            if refused.reason in (Reason.INVALID_UTF8, Reason.NUL_CHARACTER):
+                raise
+    return readable
+
+
+def _value(value: dict[str, Any] | None, depth: int) -> Value:
+    if depth > DEPTH_MAX:
+        raise Refused(Reason.ATTRIBUTE_TOO_DEEP, f"nested deeper than {DEPTH_MAX}")
+    if not value:
+        return ["n"]
+    for name, convert in _VALUES:
+        content = _get(value, name)
+        if content is not None:
+            return convert(content, depth)
+    return ["n"]
+
+
+def _array(content: dict[str, Any], depth: int) -> Value:
+    return ["a", [_value(item, depth + 1) for item in _get(content, "values") or []]]
+
+
+def _map(content: dict[str, Any], depth: int) -> Value:
+    pairs = _get(content, "values") or []
+    return ["k", sorted([_string(p.get("key") or ""), _value(p.get("value"), depth + 1)] for p in pairs)]
+
+
+_VALUES: Final[tuple[tuple[str, Callable[[Any, int], Value]], ...]] = (
+    ("stringValue", lambda content, _: ["s", _string(content)]),
+    ("boolValue", lambda content, _: ["b", bool(content)]),
+    ("intValue", lambda content, _: ["i", str(_integer(content, INT64_MIN, INT64_MAX))]),
+    ("doubleValue", lambda content, _: ["d", repr(_double(content))]),
+    ("arrayValue", _array),
+    ("kvlistValue", _map),
+    ("bytesValue", lambda content, _: ["x", _string(content)]),
+)
+
+
+def _get(message: dict[str, Any], name: str) -> Any:  # noqa: ANN401 - any JSON value
+    """A field by its lowerCamelCase name; snake_case is read too, as the Collector does."""
+    value = message.get(name)
+    if value is None:
+        value = message.get("".join("_" + c.lower() if c.isupper() else c for c in name))
+    return value
+
+
+def _string(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    if not isinstance(value, str):
+        raise TypeError(f"{str(value)[:40]!r} is not a text")
+    return value
+
+
+def _integer(value: Any, lowest: int, highest: int) -> int:  # noqa: ANN401 - any JSON value
+    """A 64-bit integer, written as a number or as a decimal text."""
+    if isinstance(value, bool) or not isinstance(value, int | str | float):
+        raise TypeError(f"{str(value)[:40]!r} is not an integer")
+    number = int(value)
+    if (isinstance(value, float) and number != value) or not lowest <= number <= highest:
+        raise ValueError(f"{str(value)[:40]!r} is not an integer of 64 bits")
+    return number
+
+
+def _double(value: Any) -> float:  # noqa: ANN401 - any JSON value
+    """A double; "NaN", "Infinity" and "-Infinity" are texts in JSON."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise TypeError(f"{str(value)[:40]!r} is not a number")
+    return float(value)
+
+
+def _object(value: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
+    if not isinstance(value, dict):
+        raise Malformed("an object is expected")
+    return value
+
+
+def _messages(message: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    found = _get(message, name) or []
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        raise Malformed(f"{name} must be an array of objects")
+    return found
+
+
+def _rebuilder(
+    message: dict[str, Any], content: dict[str, Any], shape: str, envelope: tuple[Any, Any, Any]
+) -> Callable[[bytes], bytes]:
+    """What makes a request of one refused point, so that the quarantine can send it again."""
+    resource, scope, schema_url = envelope
+
+    def rebuild(point: bytes) -> bytes:
+        kept = {key: value for key, value in content.items() if key not in ("dataPoints", "data_points")}
+        metric = {"name": _get(message, "name"), "unit": _get(message, "unit")}
+        metric[shape] = kept | {"dataPoints": [json.loads(point)]}
+        in_scope = {"scope": scope, "metrics": [metric], "schemaUrl": schema_url}
+        document = {"resourceMetrics": [{"resource": resource, "scopeMetrics": [in_scope]}]}
+        return json.dumps(document).encode()
+
+    return rebuild

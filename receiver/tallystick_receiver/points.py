@@ -1,0 +1,89 @@
+"""Accepted points as columns, the one shape that usage has between the wire and the database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from tallystick.refusal import Reason
+    from tallystick_receiver.identity import Stream, Writer
+
+QUARTER_NS = 900 * 10**9
+"""The finest rollup: a quarter of an hour, because local days begin at :30 and :45 somewhere."""
+
+_INT_COLUMNS = (
+    "org_id", "dims_id", "series_id", "metric_id", "writer_id", "start_ns", "end_ns", "mantissa",
+)  # fmt: skip
+
+
+@dataclass(slots=True, kw_only=True)
+class Points:
+    """Columns of equal length; ids and times int64, exponent int16, the two marks bool."""
+
+    org_id: np.ndarray
+    dims_id: np.ndarray
+    series_id: np.ndarray
+    metric_id: np.ndarray
+    writer_id: np.ndarray
+    start_ns: np.ndarray
+    end_ns: np.ndarray
+    mantissa: np.ndarray
+    exponent: np.ndarray
+    is_level: np.ndarray
+    is_anonymous: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.end_ns)
+
+    @classmethod
+    def empty(cls) -> Points:
+        """No points."""
+        columns = {name: np.zeros(0, dtype=np.int64) for name in _INT_COLUMNS}
+        return cls(
+            **columns,
+            exponent=np.zeros(0, dtype=np.int16),
+            is_level=np.zeros(0, dtype=bool),
+            is_anonymous=np.zeros(0, dtype=bool),
+        )
+
+    def take(self, chosen: np.ndarray) -> Points:
+        """The points at the given positions, or where a mask is true."""
+        return Points(**{name: getattr(self, name)[chosen] for name in Points.__slots__})
+
+    @staticmethod
+    def join(parts: list[Points]) -> Points:
+        """All points of all parts, in order."""
+        if len(parts) == 1:
+            return parts[0]
+        if not parts:
+            return Points.empty()
+        return Points(
+            **{name: np.concatenate([getattr(part, name) for part in parts]) for name in Points.__slots__}
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedPoint:
+    """One point that is kept in quarantine: an OTLP request of its own, ready to be sent again."""
+
+    reason: Reason
+    detail: str
+    body: bytes
+    encoding: str
+    org: str | None
+    credential_org: str | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Batch:
+    """One request, decoded and admitted: what to store, what to quarantine, what the dictionaries must learn."""
+
+    points: Points
+    streams: list[Stream] = field(default_factory=list)
+    writers: list[Writer] = field(default_factory=list)
+    refused: list[RefusedPoint] = field(default_factory=list)
+    refused_count: int = 0
+    credential_org: str | None = None

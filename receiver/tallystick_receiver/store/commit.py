@@ -1,0 +1,95 @@
+"""One commit: ledger, points and deltas together, or nothing; the answer goes out after it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tallystick_receiver.deltas import deltas_of
+from tallystick_receiver.ledger import Entries
+from tallystick_receiver.points import RefusedPoint
+from tallystick_receiver.staging import CollectionKey, Staged, StoredParts, stage
+from tallystick_receiver.store import rows
+from tallystick_receiver.store.pgcopy import received_array
+from tallystick_receiver.store.quarantine import write_quarantine
+from tallystick_receiver.store.statements import statement
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from tallystick_receiver.points import Points
+
+
+async def commit(
+    connection: asyncpg.Connection,
+    requests: list[list[tuple[CollectionKey, Points]]],
+    refused: list[RefusedPoint],
+    now_ns: int,
+    quarantine_rows_max: int,
+) -> Staged:
+    """Write what is new of several requests in one transaction.
+
+    Returns:
+        What was staged, with a verdict on each request; all of it is durable.
+
+    Raises:
+        asyncpg.UniqueViolationError: another receiver wrote a part of the same collection meanwhile; look again.
+    """
+    async with connection.transaction():
+        stored = await _read_stored(connection, requests)
+        staged = stage(requests, stored)
+        if staged.parts:
+            await _copy(connection, "usage_collection", rows.COLLECTION_COLUMNS,
+                        rows.collection_chunks(staged.parts, now_ns))  # fmt: skip
+            await _copy(connection, "usage_point", rows.POINT_COLUMNS, rows.point_chunks(staged.points))
+            await _copy(connection, "usage_delta", rows.DELTA_COLUMNS, rows.delta_chunks(deltas_of(staged.points)))
+        if refused:
+            await write_quarantine(connection, refused, now_ns, quarantine_rows_max)
+    return staged
+
+
+async def _read_stored(
+    connection: asyncpg.Connection, requests: list[list[tuple[CollectionKey, Points]]]
+) -> StoredParts:
+    stored = StoredParts()
+    keys = {key for request in requests for key, _ in request}
+    if not keys:
+        return stored
+    writers, ends = zip(*sorted(keys), strict=True)
+    for row in await connection.fetch(statement("read_collections"), writers, ends):
+        key = (row["writer_id"], row["end_ns"])
+        stored.parts[key].append(_entries(row))
+        stored.next_part[key] = max(stored.next_part[key], row["part"] + 1)
+    return stored
+
+
+def _entries(row: asyncpg.Record) -> Entries:
+    series = received_array(row["series_ids"], np.int64)
+    start = received_array(row["start_ns"], np.int64)
+    exponent = received_array(row["exponents"], np.int16)
+    return Entries(
+        series_id=series,
+        start_ns=np.full(len(series), start[0], dtype=np.int64) if len(start) == 1 else start,
+        mantissa=received_array(row["mantissas"], np.int64),
+        exponent=exponent if len(exponent) else np.zeros(len(series), dtype=np.int16),
+    )
+
+
+async def _copy(
+    connection: asyncpg.Connection, table: str, columns: tuple[str, ...], chunks: Iterable[bytes]
+) -> None:
+    await connection.copy_to_table(table, source=_stream(chunks), columns=columns, format="binary")
+
+
+async def _stream(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
+    waiting: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        waiting.append(chunk)
+        size += len(chunk)
+        if size > 1 << 18:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    yield b"".join(waiting)

@@ -1,0 +1,110 @@
+"""Staged points -> the binary COPY of the three tables that one commit appends to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Final
+
+import numpy as np
+
+from tallystick.quantity import Quantity
+from tallystick_receiver.deltas import Deltas
+from tallystick_receiver.points import Points
+from tallystick_receiver.staging import Part
+from tallystick_receiver.store import pgcopy
+
+POINT_COLUMNS: Final = (
+    "ts", "org_id", "series_id", "writer_id", "start_ns", "end_ns", "mantissa", "exponent",
+)  # fmt: skip
+COLLECTION_COLUMNS: Final = (
+    "writer_id", "end_ns", "part", "received_at", "points", "series_ids", "start_ns", "mantissas", "exponents",
+    "metric_ids", "metric_points", "metric_sums",
+)  # fmt: skip
+DELTA_COLUMNS: Final = (
+    "org_id", "quarter", "dims_ids", "mantissas", "exponents", "points", "level_ns",
+)  # fmt: skip
+
+_POINTS_A_CHUNK: Final = 65_536
+_DELTAS_A_ROW: Final = 64
+"""64 deltas take 1.5 kB: below PostgreSQL's 2 kB limit from which a row is compressed and stored elsewhere."""
+_EXACT: Final = 2.0**62
+
+
+def point_chunks(points: Points) -> Iterator[bytes]:
+    """usage_point; in chunks, so that a body of 64 MiB needs no second one beside it."""
+    yield pgcopy.HEADER
+    for first in range(0, len(points), _POINTS_A_CHUNK):
+        chunk = slice(first, first + _POINTS_A_CHUNK)
+        end_ns = points.end_ns[chunk]
+        yield pgcopy.table([
+            pgcopy.microseconds(end_ns - 1), points.org_id[chunk], points.series_id[chunk], points.writer_id[chunk],
+            points.start_ns[chunk], end_ns, points.mantissa[chunk], points.exponent[chunk],
+        ])  # fmt: skip
+    yield pgcopy.TRAILER
+
+
+def collection_chunks(parts: list[Part], now_ns: int) -> Iterator[bytes]:
+    """usage_collection."""
+    yield pgcopy.HEADER
+    received_at = int(pgcopy.microseconds(np.array([now_ns]))[0])
+    for part in parts:
+        points = part.points
+        start = points.start_ns
+        uniform = len(start) == 1 or bool((start == start[0]).all())
+        metric_ids, metric_points, metric_sums = metric_sums_of(points)
+        yield pgcopy.row([
+            pgcopy.int8(part.writer_id), pgcopy.int8(part.end_ns), pgcopy.int4(part.number),
+            pgcopy.int8(received_at), pgcopy.int4(len(points)), pgcopy.array(points.series_id),
+            pgcopy.array(start[:1] if uniform else start), pgcopy.array(points.mantissa),
+            pgcopy.array(points.exponent) if points.exponent.any() else pgcopy.NULL,
+            pgcopy.array(metric_ids), pgcopy.array(metric_points), pgcopy.numeric_array(metric_sums),
+        ])  # fmt: skip
+    yield pgcopy.TRAILER
+
+
+def delta_chunks(deltas: Deltas) -> Iterator[bytes]:
+    """usage_delta: rows of up to 64 deltas that share organisation and quarter."""
+    yield pgcopy.HEADER
+    is_level = deltas.level_ns >= 0
+    org, quarter = deltas.org_id, deltas.quarter_ns
+    bounds = np.flatnonzero((org[1:] != org[:-1]) | (quarter[1:] != quarter[:-1]) | (is_level[1:] != is_level[:-1]))
+    edges = [0, *(bounds + 1).tolist(), len(deltas)]
+    columns = [pgcopy.Items(column) for column in (deltas.dims_id, deltas.mantissa, deltas.exponent, deltas.points)]
+    levels = pgcopy.Items(deltas.level_ns)
+    quarter_us = pgcopy.microseconds(quarter)
+    for first, last in zip(edges, edges[1:], strict=False):
+        for start in range(first, last, _DELTAS_A_ROW):
+            stop = min(start + _DELTAS_A_ROW, last)
+            yield pgcopy.row([
+                pgcopy.int8(int(org[start])), pgcopy.int8(int(quarter_us[start])),
+                *(column.field(start, stop) for column in columns),
+                levels.field(start, stop) if is_level[start] else pgcopy.NULL,
+            ])  # fmt: skip
+    yield pgcopy.TRAILER
+
+
+def metric_sums_of(points: Points) -> tuple[np.ndarray, np.ndarray, list[Decimal]]:
+    """Metric ids, points of each, and their exact sums: what the sender's half is compared with."""
+    if len(points) == 1:
+        quantity = Quantity(int(points.mantissa[0]), int(points.exponent[0]))
+        return points.metric_id, np.ones(1, dtype=np.int32), [quantity.to_decimal()]
+    metric_ids, inverse, counts = np.unique(points.metric_id, return_inverse=True, return_counts=True)
+    sums = []
+    for number in range(len(metric_ids)):
+        chosen = inverse == number
+        sums.append(exact_sum(points.mantissa[chosen], points.exponent[chosen]))
+    return metric_ids, counts.astype(np.int32), sums
+
+
+def exact_sum(mantissa: np.ndarray, exponent: np.ndarray) -> Decimal:
+    """The sum of mantissa * 10**exponent, digit for digit."""
+    lowest = int(exponent.min())
+    total = 0
+    for power in np.unique(exponent).tolist():
+        values = mantissa[exponent == power]
+        fits = float(np.abs(values.astype(np.float64)).sum()) < _EXACT
+        subtotal = int(values.sum()) if fits else sum(values.tolist())
+        total += subtotal * 10 ** (power - lowest)
+    sign, digits, _ = Decimal(total).as_tuple()
+    return Decimal((sign, digits, lowest))

@@ -1,0 +1,84 @@
+-- Merge waiting deltas into the four rollups, in one statement: whoever reads sees them in one place or the other.
+-- $1 delta rows taken at most. Index: usage_*_pk.
+WITH taken AS (
+    DELETE FROM usage_delta
+    WHERE ctid = ANY (ARRAY(SELECT ctid FROM usage_delta LIMIT $1))
+    RETURNING org_id, quarter, dims_ids, mantissas, exponents, points, level_ns
+), entry AS (
+    SELECT t.org_id, t.quarter, e.dims_id, usage_quantity(e.mantissa, e.exponent) AS quantity, e.points, e.level_ns
+    FROM taken t,
+         unnest(t.dims_ids, t.mantissas, t.exponents, t.points, t.level_ns)
+             AS e (dims_id, mantissa, exponent, points, level_ns)
+), sum_quarter AS MATERIALIZED (
+    SELECT org_id, quarter, dims_id, sum(quantity) AS quantity, sum(points) AS points
+    FROM entry
+    WHERE level_ns IS NULL
+    GROUP BY org_id, quarter, dims_id
+), level_quarter AS MATERIALIZED (
+    SELECT org_id, quarter, dims_id, sum(quantity) AS quantity, sum(points) AS points,
+           min(quantity) AS lowest, max(quantity) AS highest,
+           (array_agg(quantity ORDER BY level_ns DESC, quantity DESC))[1] AS last, max(level_ns) AS last_ns
+    FROM entry
+    WHERE level_ns IS NOT NULL
+    GROUP BY org_id, quarter, dims_id
+), quarter AS (
+    SELECT org_id, quarter, dims_id, quantity, points, NULL::numeric AS lowest, NULL::numeric AS highest,
+           NULL::numeric AS last, NULL::bigint AS last_ns
+    FROM sum_quarter
+    UNION ALL
+    SELECT * FROM level_quarter
+), day AS (
+    SELECT org_id, date_trunc('day', quarter, 'UTC') AS day, dims_id, sum(quantity) AS quantity,
+           sum(points) AS points, NULL::numeric AS lowest, NULL::numeric AS highest,
+           NULL::numeric AS last, NULL::bigint AS last_ns
+    FROM sum_quarter
+    GROUP BY 1, 2, 3
+    UNION ALL
+    SELECT org_id, date_trunc('day', quarter, 'UTC'), dims_id, sum(quantity), sum(points), min(lowest), max(highest),
+           (array_agg(last ORDER BY last_ns DESC, last DESC))[1], max(last_ns)
+    FROM level_quarter
+    GROUP BY 1, 2, 3
+), total_hour AS MATERIALIZED (
+    SELECT q.org_id, date_trunc('hour', q.quarter, 'UTC') AS hour, d.project_id, d.metric_id,
+           sum(q.quantity) AS quantity, sum(q.points) AS points
+    FROM sum_quarter q
+    JOIN usage_dims d ON d.org_id = q.org_id AND d.dims_id = q.dims_id
+    GROUP BY 1, 2, 3, 4
+), write_quarter AS (
+    INSERT INTO usage_quarter_hourly AS u
+        (org_id, quarter, dims_id, quantity, points, lowest, highest, last, last_ns)
+    SELECT org_id, quarter, dims_id, quantity, points, lowest, highest, last, last_ns
+    FROM quarter
+    ORDER BY org_id, quarter, dims_id
+    ON CONFLICT (org_id, quarter, dims_id) DO UPDATE
+    SET quantity = u.quantity + excluded.quantity, points = u.points + excluded.points,
+        lowest = least(u.lowest, excluded.lowest), highest = greatest(u.highest, excluded.highest),
+        last = CASE WHEN (excluded.last_ns, excluded.last) > (u.last_ns, u.last) THEN excluded.last ELSE u.last END,
+        last_ns = greatest(u.last_ns, excluded.last_ns)
+), write_day AS (
+    INSERT INTO usage_daily AS u (org_id, day, dims_id, quantity, points, lowest, highest, last, last_ns)
+    SELECT org_id, day, dims_id, quantity, points, lowest, highest, last, last_ns
+    FROM day
+    ORDER BY org_id, day, dims_id
+    ON CONFLICT (org_id, day, dims_id) DO UPDATE
+    SET quantity = u.quantity + excluded.quantity, points = u.points + excluded.points,
+        lowest = least(u.lowest, excluded.lowest), highest = greatest(u.highest, excluded.highest),
+        last = CASE WHEN (excluded.last_ns, excluded.last) > (u.last_ns, u.last) THEN excluded.last ELSE u.last END,
+        last_ns = greatest(u.last_ns, excluded.last_ns)
+), write_total_hour AS (
+    INSERT INTO usage_total_hourly AS u (org_id, hour, project_id, metric_id, quantity, points)
+    SELECT org_id, hour, project_id, metric_id, quantity, points
+    FROM total_hour
+    ORDER BY org_id, hour, project_id, metric_id
+    ON CONFLICT (org_id, hour, project_id, metric_id) DO UPDATE
+    SET quantity = u.quantity + excluded.quantity, points = u.points + excluded.points
+), write_total_day AS (
+    INSERT INTO usage_total_daily AS u (org_id, day, project_id, metric_id, quantity, points)
+    SELECT org_id, date_trunc('day', hour, 'UTC'), project_id, metric_id, sum(quantity), sum(points)
+    FROM total_hour
+    GROUP BY 1, 2, 3, 4
+    ORDER BY 1, 2, 3, 4
+    ON CONFLICT (org_id, day, project_id, metric_id) DO UPDATE
+    SET quantity = u.quantity + excluded.quantity, points = u.points + excluded.points
+)
+SELECT count(*) AS rows, coalesce(sum(cardinality(dims_ids)), 0) AS deltas FROM taken

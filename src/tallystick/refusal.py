@@ -1,0 +1,74 @@
+"""Why a point is refused: the one table of reasons (docs, counters and the quarantine read it)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class Reason(StrEnum):
+    """A reason that will not heal by sending the same point again."""
+
+    MISSING_ORG = "missing_org"
+    FOREIGN_ORG = "foreign_org"
+    INVALID_ID = "invalid_id"
+    INVALID_NAME = "invalid_name"
+    TEMPORALITY_UNSPECIFIED = "temporality_unspecified"
+    CUMULATIVE_UNSUPPORTED = "cumulative_unsupported"
+    HISTOGRAM_UNSUPPORTED = "histogram_unsupported"
+    NON_MONOTONIC_UNSUPPORTED = "non_monotonic_unsupported"
+    SUMMARY_UNSUPPORTED = "summary_unsupported"
+    VALUE_MISSING = "value_missing"
+    NOT_A_NUMBER = "not_a_number"
+    NEGATIVE = "negative"
+    TIME_MISSING = "time_missing"
+    TIME_OUT_OF_RANGE = "time_out_of_range"
+    TOO_OLD = "too_old"
+    TOO_FAR_AHEAD = "too_far_ahead"
+    TOO_MANY_ATTRIBUTES = "too_many_attributes"
+    ATTRIBUTE_TOO_LONG = "attribute_too_long"
+    ATTRIBUTE_TOO_DEEP = "attribute_too_deep"
+    DUPLICATE_ATTRIBUTE = "duplicate_attribute"
+    NUL_CHARACTER = "nul_character"
+    INVALID_UTF8 = "invalid_utf8"
+    MALFORMED = "malformed"
+    CONFLICT = "conflict"
+    IDENTITY_COLLISION = "identity_collision"
+
+
+MEANING: Final[dict[Reason, str]] = {
+    Reason.MISSING_ORG: "neither the point nor its resource says org.id, and the key is not bound to one",
+    Reason.FOREIGN_ORG: "the key is bound to another organisation",
+    Reason.INVALID_ID: "org.id or project.id is not a text of 1 to 255 characters",
+    Reason.INVALID_NAME: "the metric has no name, or name or unit is longer than OTel allows",
+    Reason.TEMPORALITY_UNSPECIFIED: "the metric does not say delta or cumulative",
+    Reason.CUMULATIVE_UNSUPPORTED: "cumulative sums are not converted yet; let the SDK send deltas",
+    Reason.HISTOGRAM_UNSUPPORTED: "histograms are not counted yet",
+    Reason.NON_MONOTONIC_UNSUPPORTED: "non-monotonic sums are not kept as levels yet",
+    Reason.SUMMARY_UNSUPPORTED: "a Summary has no temporality and is not billable",
+    Reason.VALUE_MISSING: "the point has no value",
+    Reason.NOT_A_NUMBER: "the value is NaN or infinite",
+    Reason.NEGATIVE: "a monotonic sum went down",
+    Reason.TIME_MISSING: "the point has no time",
+    Reason.TIME_OUT_OF_RANGE: "a time does not fit 63 bits of nanoseconds",
+    Reason.TOO_OLD: "the point is older than late data is accepted (late_seconds_max)",
+    Reason.TOO_FAR_AHEAD: "the point lies in the future (ahead_seconds_max)",
+    Reason.TOO_MANY_ATTRIBUTES: "more attributes than attributes_max",
+    Reason.ATTRIBUTE_TOO_LONG: "an attribute's key or value is too long",
+    Reason.ATTRIBUTE_TOO_DEEP: "an attribute's value is nested too deeply",
+    Reason.DUPLICATE_ATTRIBUTE: "an attribute key stands twice in one set",
+    Reason.NUL_CHARACTER: "a text holds the character NUL, which PostgreSQL cannot store",
+    Reason.INVALID_UTF8: "a text is not valid Unicode",
+    Reason.MALFORMED: "the point has a field of the wrong type (OTLP/JSON)",
+    Reason.CONFLICT: "a point of the same identity was stored before with another value or start",
+    Reason.IDENTITY_COLLISION: "two identities share one 64-bit hash; the first one stays",
+}
+
+
+class Refused(Exception):
+    """This point will never be right; the rest of its request is not affected."""
+
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        super().__init__(detail or MEANING[reason])
+        self.reason = reason
+        self.detail = detail or MEANING[reason]
