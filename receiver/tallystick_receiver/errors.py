@@ -4,6 +4,7 @@ Unavailable        try again: 503 + Retry-After on OTLP paths
 tallystick.refusal.Refused   this point, never: quarantine
 otlp.wire.Malformed          this body, never: 400
 BodyError          this body, never: 400, 413 or 415
+InvalidQuestion    this query, never: 400
 """
 
 from __future__ import annotations
@@ -23,3 +24,7 @@ class BodyError(Exception):
 
 class StoreRejected(Exception):  # noqa: N818 - it names what the database did
     """The database refuses the content of a commit (SQLSTATE class 22 or 23): sending it again does not help."""
+
+
+class InvalidQuestion(ValueError):  # noqa: N818 - it names what it is
+    """A parameter of a query cannot be used; the sentence names it."""

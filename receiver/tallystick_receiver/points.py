@@ -61,7 +61,10 @@ class Points:
         if not parts:
             return Points.empty()
         return Points(
-            **{name: np.concatenate([getattr(part, name) for part in parts]) for name in Points.__slots__}
+            **{
+                name: np.concatenate([getattr(part, name) for part in parts])
+                for name in Points.__slots__
+            }
         )
 
 

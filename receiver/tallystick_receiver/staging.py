@@ -61,7 +61,9 @@ def stage(requests: list[list[tuple[CollectionKey, Points]]], stored: StoredPart
     verdicts = []
     for request in requests:
         staged = [_stage_collection(key, points, stored) for key, points in request]
-        for key, points in ((k, p) for (k, _), (p, _, _) in zip(request, staged, strict=True) if len(p)):
+        for key, points in (
+            (k, p) for (k, _), (p, _, _) in zip(request, staged, strict=True) if len(p)
+        ):
             number = stored.next_part[key]
             stored.next_part[key] = number + 1
             stored.parts[key].append(entries_of(points))
@@ -73,17 +75,24 @@ def stage(requests: list[list[tuple[CollectionKey, Points]]], stored: StoredPart
                 conflicts=Points.join([conflicts for _, _, conflicts in staged if len(conflicts)]),
             )
         )
-    return Staged(parts=parts, points=Points.join([part.points for part in parts]), verdicts=verdicts)
+    return Staged(
+        parts=parts, points=Points.join([part.points for part in parts]), verdicts=verdicts
+    )
 
 
 def entries_of(points: Points) -> Entries:
     """The columns that the ledger compares."""
     return Entries(
-        series_id=points.series_id, start_ns=points.start_ns, mantissa=points.mantissa, exponent=points.exponent
+        series_id=points.series_id,
+        start_ns=points.start_ns,
+        mantissa=points.mantissa,
+        exponent=points.exponent,
     )
 
 
-def _stage_collection(key: CollectionKey, points: Points, stored: StoredParts) -> tuple[Points, int, Points]:
+def _stage_collection(
+    key: CollectionKey, points: Points, stored: StoredParts
+) -> tuple[Points, int, Points]:
     before = stored.parts.get(key)
     if not before:
         return points, 0, _NONE
@@ -110,6 +119,9 @@ def _by_collection(points: Points) -> list[tuple[CollectionKey, Points]]:
     stops = [*bounds.tolist(), len(ordered)]
     columns = {name: getattr(ordered, name) for name in Points.__slots__}
     return [
-        ((int(writer[a]), int(end[a])), Points(**{name: column[a:b] for name, column in columns.items()}))
+        (
+            (int(writer[a]), int(end[a])),
+            Points(**{name: column[a:b] for name, column in columns.items()}),
+        )
         for a, b in zip(starts, stops, strict=True)
     ]

@@ -1,0 +1,1 @@
+"""OTLP/HTTP: from bytes to admitted points, and the answers."""

@@ -34,7 +34,9 @@ def decode_attributes(buffer: Buffer, spans: list[tuple[int, int]]) -> Attribute
         Malformed: the bytes are not KeyValue messages.
     """
     if len(spans) > ATTRIBUTES_MAX:
-        raise Refused(Reason.TOO_MANY_ATTRIBUTES, f"{len(spans)} attributes, {ATTRIBUTES_MAX} allowed")
+        raise Refused(
+            Reason.TOO_MANY_ATTRIBUTES, f"{len(spans)} attributes, {ATTRIBUTES_MAX} allowed"
+        )
     return canonical([_decode_pair(buffer, start, end, 0) for start, end in spans])
 
 
@@ -45,7 +47,9 @@ def canonical(attributes: Attributes) -> Attributes:
         Refused: too many, too long, a key twice, or text that PostgreSQL cannot store.
     """
     if len(attributes) > ATTRIBUTES_MAX:
-        raise Refused(Reason.TOO_MANY_ATTRIBUTES, f"{len(attributes)} attributes, {ATTRIBUTES_MAX} allowed")
+        raise Refused(
+            Reason.TOO_MANY_ATTRIBUTES, f"{len(attributes)} attributes, {ATTRIBUTES_MAX} allowed"
+        )
     ordered = sorted(attributes, key=lambda pair: pair[0])
     for position, (key, value) in enumerate(ordered):
         if position and ordered[position - 1][0] == key:
@@ -68,7 +72,9 @@ def check_text(text: str, length_max: int, too_long: Reason) -> None:
         Refused: with the reason `too_long`, NUL_CHARACTER or INVALID_UTF8.
     """
     if len(text) > length_max:
-        raise Refused(too_long, f"{text[:40]!r}... has {len(text)} characters, {length_max} allowed")
+        raise Refused(
+            too_long, f"{text[:40]!r}... has {len(text)} characters, {length_max} allowed"
+        )
     if "\0" in text:
         raise Refused(Reason.NUL_CHARACTER)
     if not text.isascii():
@@ -132,7 +138,10 @@ def _decode_value(buffer: Buffer, start: int, end: int, depth: int) -> Value:
             case 4, 1:
                 value = ["d", repr(struct.unpack("<d", buffer[at:to])[0])]
             case 5, 2:
-                value = ["a", [_decode_value(buffer, a, t, depth + 1) for a, t in _items(buffer, at, to)]]
+                value = [
+                    "a",
+                    [_decode_value(buffer, a, t, depth + 1) for a, t in _items(buffer, at, to)],
+                ]
             case 6, 2:
                 pairs = [_decode_pair(buffer, a, t, depth + 1) for a, t in _items(buffer, at, to)]
                 value = ["k", sorted([key, item] for key, item in pairs)]

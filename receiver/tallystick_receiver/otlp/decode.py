@@ -19,7 +19,13 @@ JSON = "json"
 
 
 def decode(
-    buffer: Buffer, encoding: str, *, streams: Streams, credential_org: str | None, limits: TimeLimits, points_max: int
+    buffer: Buffer,
+    encoding: str,
+    *,
+    streams: Streams,
+    credential_org: str | None,
+    limits: TimeLimits,
+    points_max: int,
 ) -> Batch:
     """Every point of a request, accepted or refused by itself.
 

@@ -21,7 +21,9 @@ def gather_columns(buffer: Buffer, scan: Scan) -> Columns:
     to = np.frombuffer(fast.to, dtype=np.int64)
     row = np.frombuffer(fast.row, dtype=np.int64)
     firsts = np.array(fast.block_first, dtype=np.int64)
-    block = np.array(fast.block, dtype=np.int64)[np.searchsorted(firsts, np.arange(len(row)), side="right") - 1]
+    block = np.array(fast.block, dtype=np.int64)[
+        np.searchsorted(firsts, np.arange(len(row)), side="right") - 1
+    ]
     parts = [_gather(buffer, at[i : i + _CHUNK]) for i in range(0, len(at), _CHUNK)]
     prefix = np.concatenate(parts)
     tag = prefix[:, 18]
@@ -55,5 +57,8 @@ def _join(first: Columns, second: Columns) -> Columns:
     if not len(second.row):
         return first
     return Columns(
-        **{name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in Columns.__slots__}
+        **{
+            name: np.concatenate([getattr(first, name), getattr(second, name)])
+            for name in Columns.__slots__
+        }
     )

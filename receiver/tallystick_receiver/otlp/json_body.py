@@ -60,7 +60,11 @@ def scan_json(document: Any, scan: Scan, points: list[Any]) -> None:  # noqa: AN
 
 
 def _scan_metric(
-    message: dict[str, Any], envelope: tuple[Any, Any, Any], source: Source | Refused, scan: Scan, points: list[Any]
+    message: dict[str, Any],
+    envelope: tuple[Any, Any, Any],
+    source: Source | Refused,
+    scan: Scan,
+    points: list[Any],
 ) -> None:
     for name, shape in _SHAPES:
         content = _get(message, name)
@@ -111,11 +115,15 @@ def _scan_point(point: dict[str, Any], block: Block, metric: Metric, scan: Scan,
 
 def _source(resource: dict[str, Any], scan: Scan) -> Source | Refused:
     try:
-        attributes = _attributes(_get(resource, "attributes") or [], RESOURCE_ATTRIBUTES_MAX, is_resource=True)
+        attributes = _attributes(
+            _get(resource, "attributes") or [], RESOURCE_ATTRIBUTES_MAX, is_resource=True
+        )
         key = (scan.credential_org, identity_text([[k, v] for k, v in attributes]).encode())
         source = scan.streams.sources.get(key)
         if source is None:
-            source = scan.streams.sources[key] = scan.streams.source(attributes, scan.credential_org)
+            source = scan.streams.sources[key] = scan.streams.source(
+                attributes, scan.credential_org
+            )
     except Refused as refused:
         return refused
     except (TypeError, ValueError, KeyError, AttributeError) as error:
@@ -131,11 +139,15 @@ def _metric(
         return source
     _, scope, schema_url = envelope
     temporality = _get(content, "aggregationTemporality") or 0
-    temporality = _TEMPORALITY.get(temporality, temporality) if isinstance(temporality, str) else temporality
+    temporality = (
+        _TEMPORALITY.get(temporality, temporality) if isinstance(temporality, str) else temporality
+    )
     try:
         kind = kind_of(shape, temporality, monotonic=bool(_get(content, "isMonotonic")))
         pairs = [[k, v] for k, v in _attributes(_get(scope, "attributes") or [], ATTRIBUTES_MAX)]
-        scope_text = identity_text(_get(scope, "name") or "", _get(scope, "version") or "", pairs, schema_url)
+        scope_text = identity_text(
+            _get(scope, "name") or "", _get(scope, "version") or "", pairs, schema_url
+        )
         name, unit = _get(message, "name") or "", _get(message, "unit") or ""
         if not isinstance(name, str) or not isinstance(unit, str):
             raise Refused(Reason.INVALID_NAME)  # noqa: TRY301 - one way out for all refusals
@@ -185,7 +197,10 @@ def _array(content: dict[str, Any], depth: int) -> Value:
 
 def _map(content: dict[str, Any], depth: int) -> Value:
     pairs = _get(content, "values") or []
-    return ["k", sorted([_string(p.get("key") or ""), _value(p.get("value"), depth + 1)] for p in pairs)]
+    return [
+        "k",
+        sorted([_string(p.get("key") or ""), _value(p.get("value"), depth + 1)] for p in pairs),
+    ]
 
 
 _VALUES: Final[tuple[tuple[str, Callable[[Any, int], Value]], ...]] = (
@@ -250,7 +265,9 @@ def _rebuilder(
     resource, scope, schema_url = envelope
 
     def rebuild(point: bytes) -> bytes:
-        kept = {key: value for key, value in content.items() if key not in ("dataPoints", "data_points")}
+        kept = {
+            key: value for key, value in content.items() if key not in ("dataPoints", "data_points")
+        }
         metric = {"name": _get(message, "name"), "unit": _get(message, "unit")}
         metric[shape] = kept | {"dataPoints": [json.loads(point)]}
         in_scope = {"scope": scope, "metrics": [metric], "schemaUrl": schema_url}

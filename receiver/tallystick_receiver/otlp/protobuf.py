@@ -77,7 +77,12 @@ def _scan_scope_metrics(
 
 
 def _scan_metric(
-    buffer: Buffer, start: int, end: int, envelope: tuple[bytes, bytes, bytes], source: Source | Refused, scan: Scan
+    buffer: Buffer,
+    start: int,
+    end: int,
+    envelope: tuple[bytes, bytes, bytes],
+    source: Source | Refused,
+    scan: Scan,
 ) -> None:
     name = unit = b""
     shape, spans = 0, []
@@ -131,7 +136,9 @@ def _tail_fields(buffer: Buffer, start: int, end: int) -> list[tuple[int, int, i
     return found
 
 
-def _scan_points(buffer: Buffer, position: int, end: int, block: Block, metric: Metric, scan: Scan) -> None:
+def _scan_points(
+    buffer: Buffer, position: int, end: int, block: Block, metric: Metric, scan: Scan
+) -> None:
     """The hot loop: a point in the usual layout of a stream seen before costs one slice and one look-up."""
     known = metric.by_attributes.get
     add_at, add_to, add_row = scan.fast.at.append, scan.fast.to.append, scan.fast.row.append
@@ -202,7 +209,9 @@ def scan_unusual_point(buffer: Buffer, start: int, end: int, block: Block, scan:
         scan.add(block, row, start_ns, end_ns, value, start, end)
 
 
-def _row_of(buffer: Buffer, spans: list[Span], metric: Metric | Refused, scan: Scan) -> int | Refused:
+def _row_of(
+    buffer: Buffer, spans: list[Span], metric: Metric | Refused, scan: Scan
+) -> int | Refused:
     if isinstance(metric, Refused):
         return metric
     key = b"".join([delimited(7, buffer[at:to]) for at, to in spans])
@@ -228,7 +237,9 @@ def _source(resource: bytes, scan: Scan) -> Source | Refused:
     source = scan.streams.sources.get(key)
     if source is None:
         try:
-            spans = [(a, t) for n, w, a, t in fields(resource, 0, len(resource)) if n == 1 and w == LEN]
+            spans = [
+                (a, t) for n, w, a, t in fields(resource, 0, len(resource)) if n == 1 and w == LEN
+            ]
             if len(spans) > RESOURCE_ATTRIBUTES_MAX:
                 return Refused(Reason.TOO_MANY_ATTRIBUTES, f"{len(spans)} resource attributes")
             source = scan.streams.source(_resource_attributes(resource, spans), scan.credential_org)

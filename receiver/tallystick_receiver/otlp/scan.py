@@ -105,10 +105,15 @@ class Scan:
 
     def check_size(self) -> None:
         """Raises Malformed when the request holds more than is accepted in one."""
-        if len(self.fast.row) + len(self._read.row) + self._refused_count + len(self._blocks) > self._points_max:
+        if (
+            len(self.fast.row) + len(self._read.row) + self._refused_count + len(self._blocks)
+            > self._points_max
+        ):
             raise Malformed(f"more than {self._points_max} points and metrics in one request")
 
-    def add(self, block: Block, row: int, start: int, end: int, value: float, at: int, to: int) -> None:
+    def add(
+        self, block: Block, row: int, start: int, end: int, value: float, at: int, to: int
+    ) -> None:
         """A point whose numbers are read; times as unsigned nanoseconds, value as it was sent."""
         if not self._blocks or self._blocks[-1] is not block:
             self.open_block(block)
@@ -167,7 +172,9 @@ class Scan:
             refused |= mask
             for position in np.flatnonzero(fresh).tolist():
                 block = self._blocks[columns.block[position]]
-                self.refuse(Refused(reason), block, int(columns.at[position]), int(columns.to[position]))
+                self.refuse(
+                    Refused(reason), block, int(columns.at[position]), int(columns.to[position])
+                )
         return self._batch(columns, np.flatnonzero(~refused))
 
     def _refuse_known(self, columns: Columns) -> np.ndarray:
@@ -184,7 +191,9 @@ class Scan:
         sources = [source for b in self._blocks if isinstance(source := b.source, Source)]
         writer_id = np.array([_writer_id(b.source) for b in self._blocks], dtype=np.int64)[block]
         anonymous = np.array([_is_anonymous(b.source) for b in self._blocks], dtype=bool)[block]
-        mantissa, exponent = decimals_of(columns.double[kept], columns.is_double[kept], columns.integer[kept])
+        mantissa, exponent = decimals_of(
+            columns.double[kept], columns.is_double[kept], columns.integer[kept]
+        )
         ids, is_level = self.streams.ids[row], self.streams.is_level[row]
         start = columns.start[kept].astype(np.int64)
         points = Points(
@@ -193,7 +202,11 @@ class Scan:
             end_ns=columns.end[kept].astype(np.int64), mantissa=mantissa, exponent=exponent,
             is_level=is_level, is_anonymous=anonymous,
         )  # fmt: skip
-        writers = {s.writer_id: s.writer for s in sources if s.writer_id not in self.streams.described_writers}
+        writers = {
+            s.writer_id: s.writer
+            for s in sources
+            if s.writer_id not in self.streams.described_writers
+        }
         return Batch(
             points=points,
             streams=self.streams.describe(row),

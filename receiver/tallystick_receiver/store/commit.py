@@ -43,8 +43,15 @@ async def commit(
         if staged.parts:
             await _copy(connection, "usage_collection", rows.COLLECTION_COLUMNS,
                         rows.collection_chunks(staged.parts, now_ns))  # fmt: skip
-            await _copy(connection, "usage_point", rows.POINT_COLUMNS, rows.point_chunks(staged.points))
-            await _copy(connection, "usage_delta", rows.DELTA_COLUMNS, rows.delta_chunks(deltas_of(staged.points)))
+            await _copy(
+                connection, "usage_point", rows.POINT_COLUMNS, rows.point_chunks(staged.points)
+            )
+            await _copy(
+                connection,
+                "usage_delta",
+                rows.DELTA_COLUMNS,
+                rows.delta_chunks(deltas_of(staged.points)),
+            )
         if refused:
             await write_quarantine(connection, refused, now_ns, quarantine_rows_max)
     return staged

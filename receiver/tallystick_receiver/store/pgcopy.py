@@ -30,7 +30,10 @@ def table(columns: list[np.ndarray]) -> bytes:
     """The rows of a table whose columns are all fixed-width integers and never null."""
     fields: list[tuple[str, str]] = [("count", ">i2")]
     for position, column in enumerate(columns):
-        fields += [(f"length{position}", ">i4"), (f"value{position}", column.dtype.newbyteorder(">").str)]
+        fields += [
+            (f"length{position}", ">i4"),
+            (f"value{position}", column.dtype.newbyteorder(">").str),
+        ]
     rows = np.empty(len(columns[0]), dtype=fields)
     rows["count"] = len(columns)
     for position, column in enumerate(columns):
@@ -58,7 +61,9 @@ def int4(value: int) -> bytes:
 def array(values: np.ndarray) -> bytes:
     """A one-dimensional array field of a fixed-width integer type."""
     width = values.dtype.itemsize
-    items = np.empty(len(values), dtype=[("length", ">i4"), ("value", values.dtype.newbyteorder(">").str)])
+    items = np.empty(
+        len(values), dtype=[("length", ">i4"), ("value", values.dtype.newbyteorder(">").str)]
+    )
     items["length"] = width
     items["value"] = values
     return _array_field(_OIDS[values.dtype], len(values), items.tobytes())
@@ -87,7 +92,9 @@ def numeric(value: Decimal) -> bytes:
     groups.reverse()
     if not groups:
         weight = 0
-    head = struct.pack(">hhHH", len(groups), weight, 0x4000 if sign and groups else 0, scale & _SCALE_MASK)
+    head = struct.pack(
+        ">hhHH", len(groups), weight, 0x4000 if sign and groups else 0, scale & _SCALE_MASK
+    )
     body = head + struct.pack(f">{len(groups)}h", *groups)
     return struct.pack(">i", len(body)) + body
 
@@ -104,7 +111,9 @@ def received_array(content: bytes | None, dtype: type) -> np.ndarray:
     if content is None or len(content) <= 12:  # noqa: PLR2004 - an array's header without dimensions
         return np.zeros(0, dtype=dtype)
     items = np.frombuffer(
-        content, offset=20, dtype=[("length", ">i4"), ("value", np.dtype(dtype).newbyteorder(">").str)]
+        content,
+        offset=20,
+        dtype=[("length", ">i4"), ("value", np.dtype(dtype).newbyteorder(">").str)],
     )
     assert items.itemsize == width + 4  # noqa: S101 - the format's definition
     return items["value"].astype(dtype)
@@ -116,7 +125,9 @@ class Items:
     def __init__(self, values: np.ndarray) -> None:
         self._oid = _OIDS[values.dtype]
         self._width = values.dtype.itemsize + 4
-        items = np.empty(len(values), dtype=[("length", ">i4"), ("value", values.dtype.newbyteorder(">").str)])
+        items = np.empty(
+            len(values), dtype=[("length", ">i4"), ("value", values.dtype.newbyteorder(">").str)]
+        )
         items["length"] = values.dtype.itemsize
         items["value"] = values
         self._content = items.tobytes()

@@ -68,9 +68,14 @@ def delta_chunks(deltas: Deltas) -> Iterator[bytes]:
     yield pgcopy.HEADER
     is_level = deltas.level_ns >= 0
     org, quarter = deltas.org_id, deltas.quarter_ns
-    bounds = np.flatnonzero((org[1:] != org[:-1]) | (quarter[1:] != quarter[:-1]) | (is_level[1:] != is_level[:-1]))
+    bounds = np.flatnonzero(
+        (org[1:] != org[:-1]) | (quarter[1:] != quarter[:-1]) | (is_level[1:] != is_level[:-1])
+    )
     edges = [0, *(bounds + 1).tolist(), len(deltas)]
-    columns = [pgcopy.Items(column) for column in (deltas.dims_id, deltas.mantissa, deltas.exponent, deltas.points)]
+    columns = [
+        pgcopy.Items(column)
+        for column in (deltas.dims_id, deltas.mantissa, deltas.exponent, deltas.points)
+    ]
     levels = pgcopy.Items(deltas.level_ns)
     quarter_us = pgcopy.microseconds(quarter)
     for first, last in zip(edges, edges[1:], strict=False):
@@ -89,7 +94,9 @@ def metric_sums_of(points: Points) -> tuple[np.ndarray, np.ndarray, list[Decimal
     if len(points) == 1:
         quantity = Quantity(int(points.mantissa[0]), int(points.exponent[0]))
         return points.metric_id, np.ones(1, dtype=np.int32), [quantity.to_decimal()]
-    metric_ids, inverse, counts = np.unique(points.metric_id, return_inverse=True, return_counts=True)
+    metric_ids, inverse, counts = np.unique(
+        points.metric_id, return_inverse=True, return_counts=True
+    )
     sums = []
     for number in range(len(metric_ids)):
         chosen = inverse == number

@@ -1,0 +1,114 @@
+"""Who may do what: keys, scopes, and the open mode of a receiver without keys."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from tallystick_receiver.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+INGEST: Final = "ingest"
+READ: Final = "read"
+ADMIN: Final = "admin"
+SCOPES: Final = (INGEST, READ, ADMIN)
+_FRESH_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A key as it is stored: its secret only as SHA-256."""
+
+    key_id: str
+    secret: bytes
+    name: str
+    scopes: frozenset[str]
+    org: str | None
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What a request may do: with `org` None, in every organisation."""
+
+    scopes: frozenset[str]
+    org: str | None
+
+
+class Denied(Exception):  # noqa: N818 - it names what happened
+    """401 without a valid key, 403 with one that lacks the scope."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def new_key() -> tuple[str, str, bytes]:
+    """A fresh key: its id, its text (shown once), the SHA-256 that is stored."""
+    key_id, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
+    text = f"tsk_{key_id}_{secret}"
+    return key_id, text, digest(text)
+
+
+def digest(text: str) -> bytes:
+    """What is stored of a key; 256 random bits need no slow hash."""
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
+
+
+class Gate:
+    """Decides on Authorization headers; keys are read again every second, so a revocation works within one.
+
+    While the database is away the keys that are known go on working: ingest must reach its 503 and be retried,
+    not a 401 that makes clients drop usage.
+    """
+
+    def __init__(
+        self,
+        read_keys: Callable[[], Awaitable[list[Key]]],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self._read_keys = read_keys
+        self._clock = clock
+        self._keys: dict[bytes, Key] | None = None
+        self._read_at = 0.0
+
+    async def is_open(self) -> bool:
+        """Whether no key was ever defined; a revoked one counts."""
+        return not await self._known()
+
+    async def access(self, authorization: str | None, scope: str) -> Access:
+        """What the bearer of this header may do.
+
+        Raises:
+            Denied: no valid key, or not the scope.
+            Unavailable: the keys are not known yet.
+        """
+        keys = await self._known()
+        if not keys:
+            return Access(scopes=frozenset(SCOPES), org=None)
+        kind, _, text = (authorization or "").partition(" ")
+        key = keys.get(digest(text.strip())) if kind.lower() == "bearer" else None
+        if key is None or key.revoked_at is not None:
+            raise Denied(401, "send a valid key: Authorization: Bearer tsk_...")
+        if scope not in key.scopes and ADMIN not in key.scopes:
+            raise Denied(403, f"this key has no scope {scope!r}")
+        return Access(scopes=key.scopes, org=key.org)
+
+    async def _known(self) -> dict[bytes, Key]:
+        if self._keys is None or self._clock() - self._read_at > _FRESH_SECONDS:
+            try:
+                self._keys = {key.secret: key for key in await self._read_keys()}
+            except Unavailable:
+                if self._keys is None:
+                    raise
+            self._read_at = self._clock()
+        return self._keys

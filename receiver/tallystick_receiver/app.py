@@ -1,0 +1,178 @@
+"""The composition root: the only module that knows everybody."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+from aiohttp import web
+
+from tallystick_receiver.access import INGEST, Denied, Gate
+from tallystick_receiver.errors import InvalidQuestion, Unavailable
+from tallystick_receiver.ingest import Ingest
+from tallystick_receiver.otlp.respond import failure
+from tallystick_receiver.otlp.routes import Otlp, content_type_of
+from tallystick_receiver.query.problem import answer, problem
+from tallystick_receiver.query.quarantine_routes import QuarantineRoutes
+from tallystick_receiver.query.usage_routes import UsageRoutes
+from tallystick_receiver.settings import Settings
+from tallystick_receiver.store.database import Database
+from tallystick_receiver.store.keys import read_keys
+from tallystick_receiver.store.roll import Roller
+from tallystick_receiver.store.writer import UsageWriter
+from tallystick_receiver.streams import Streams
+from tallystick_receiver.telemetry import Telemetry
+
+_log = logging.getLogger(__name__)
+_KEEPALIVE_SECONDS: Final = 75
+_HANDLER_SECONDS: Final = 4.0
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class NotLoopbackError(Exception):
+    """Without keys the receiver listens on loopback only."""
+
+
+class Receiver:
+    """One receiver process: `open`, then serve until `close`.
+
+    Args:
+        settings: what the operator chose.
+        database: open() is called here.
+        now_ns: the wall clock in nanoseconds.
+    """
+
+    def __init__(self, settings: Settings, database: Database, now_ns: Callable[[], int]) -> None:
+        self.settings = settings
+        self.database = database
+        self.telemetry = Telemetry()
+        self.gate = Gate(lambda: read_keys(database))
+        streams = Streams(
+            org_aliases=tuple(key.strip() for key in settings.org_attributes.split(",") if key.strip()),
+            streams_max=settings.streams_remembered_max,
+        )
+        writer = UsageWriter(
+            database, streams, self.telemetry, now_ns=now_ns, quarantine_rows_max=settings.quarantine_rows_max
+        )
+        self.ingest = Ingest(
+            writer, self.telemetry, points_waiting_max=settings.points_waiting_max,
+            points_per_commit_max=settings.points_per_commit_max, answer_seconds_max=settings.answer_seconds_max,
+        )  # fmt: skip
+        self.roller = Roller(database, self.telemetry, seconds=settings.roll_seconds, rows_max=settings.roll_rows_max)
+        self._otlp = Otlp(self.ingest, streams, self.telemetry, settings, now_ns)
+        self._usage = UsageRoutes(database, self.gate, now_ns=now_ns, rows_max=settings.query_rows_max)
+        self._quarantine = QuarantineRoutes(database, self.gate, self._otlp.replay, now_ns=now_ns)
+        self._runner: web.AppRunner | None = None
+        self.port = 0
+
+    async def open(self) -> None:
+        """Migrate, check that nobody unwanted can reach us, and listen.
+
+        Raises:
+            NotLoopbackError: no key is defined and `listen` is not a loopback address.
+            OSError: the address is in use.
+        """
+        await self.database.open()
+        if await self.gate.is_open():
+            if not is_loopback(self.settings.host):
+                raise NotLoopbackError(
+                    f"no key is defined, so everybody who reaches {self.settings.host} could write and read usage: "
+                    "create one with 'tallystick keys create', or listen on 127.0.0.1"
+                )
+            _log.warning("no key is defined: open to everybody on this machine")
+        self.ingest.start()
+        self.roller.start()
+        runner = web.AppRunner(
+            self._application(), auto_decompress=False, access_log=None, keepalive_timeout=_KEEPALIVE_SECONDS,
+            shutdown_timeout=_HANDLER_SECONDS, handler_cancellation=False,
+        )  # fmt: skip
+        self._runner = runner
+        await runner.setup()
+        site = web.TCPSite(runner, self.settings.host, self.settings.port, backlog=512)
+        await site.start()
+        self.port = runner.addresses[0][1]
+
+    async def close(self) -> None:
+        """Stop listening, answer what is under way, commit what waits, close the database."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+        await self.ingest.stop(max(self.settings.stop_seconds_max - _HANDLER_SECONDS, 1.0))
+        await self.roller.stop()
+        self._otlp.close()
+        await self.database.close()
+
+    def _application(self) -> web.Application:
+        app = web.Application(middlewares=[self._errors])
+        router = app.router
+        for path in {self.settings.metrics_path, self.settings.metrics_path.rstrip("/") + "/"}:
+            router.add_route("*", path, self._metrics)
+        router.add_get("/healthz", self._healthz)
+        router.add_get("/readyz", self._readyz)
+        router.add_get("/openapi.json", self._openapi)
+        self._usage.add_to(router)
+        self._quarantine.add_to(router)
+        return app
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        access = await self.gate.access(request.headers.get("Authorization"), INGEST)
+        return await self._otlp.receive(request, access.org)
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        return answer({"status": "ok", "counts": self.telemetry.counts()})
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        async with self.database.reading() as connection:
+            await connection.fetchval("SELECT 1")
+        return answer({"status": "ready"})
+
+    async def _openapi(self, _: web.Request) -> web.Response:
+        return answer(openapi())
+
+    @web.middleware
+    async def _errors(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        """Every error in the form of its path: google.rpc.Status for OTLP, problem+json elsewhere."""
+        try:
+            return await handler(request)
+        except Denied as error:
+            return self._say_no(request, error.status, str(error))
+        except InvalidQuestion as error:
+            return self._say_no(request, 400, str(error))
+        except Unavailable as error:
+            return self._say_no(request, 503, str(error))
+        except web.HTTPException as error:
+            return self._say_no(request, error.status, error.reason, error.headers.get("Allow"))
+        except Exception:  # the outermost frame of a request
+            _log.exception("%s %s failed in an unforeseen way", request.method, request.path)
+            return self._say_no(request, 503 if self._is_otlp(request) else 500, "something unforeseen went wrong")
+
+    def _say_no(self, request: web.Request, status: int, message: str, allow: str | None = None) -> web.Response:
+        if self._is_otlp(request):
+            response = failure(content_type_of(request), status, message)
+        else:
+            response = problem(status, message)
+        if allow is not None:
+            response.headers["Allow"] = allow
+        return response
+
+    def _is_otlp(self, request: web.Request) -> bool:
+        return request.path.rstrip("/") == self.settings.metrics_path.rstrip("/") or request.path.startswith("/v1/")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def openapi() -> dict[str, Any]:
+    """The description of the API, written by hand; a test compares it with the router."""
+    found: dict[str, Any] = json.loads((Path(__file__).parent / "openapi.json").read_text(encoding="utf-8"))
+    return found

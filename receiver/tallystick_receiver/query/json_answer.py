@@ -1,0 +1,79 @@
+"""Usage -> the JSON of /api/usage (design section 4)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from tallystick.quantity import text_of
+from tallystick_receiver.question import TIME_UNITS, Question
+from tallystick_receiver.store.usage import Usage, UsageRow
+
+_SIGNIFICANT_DIGITS: Final = 18
+
+
+def rfc3339(time: datetime) -> str:
+    """RFC 3339, with Z for UTC."""
+    return time.isoformat().replace("+00:00", "Z")
+
+
+def usage_answer(question: Question, usage: Usage) -> dict[str, Any]:
+    """The whole answer; rows are ordered by their groups, quantities are texts."""
+    rows = sorted((_row(row, question) for row in usage.rows), key=_order(question))
+    totals = sorted(
+        (_figures(row) for row in usage.totals), key=lambda row: (row["type"], row["unit"])
+    )
+    answer: dict[str, Any] = {} if question.org is None else {"orgId": question.org}
+    if question.project is not None:
+        answer["projectId"] = question.project
+    return answer | {
+        "from": rfc3339(question.start),
+        "to": rfc3339(question.end),
+        "timeZone": question.zone.key,
+        "groupBy": list(question.group_by),
+        "rows": rows,
+        "totals": totals,
+        "completeness": {"state": "unknown"},
+    }
+
+
+def _row(row: UsageRow, question: Question) -> dict[str, Any]:
+    found: dict[str, Any] = {"type": row.metric, "unit": row.unit}
+    for group in question.group_by:
+        if group == "org":
+            found["org"] = row.org
+        elif group == "project":
+            found["project"] = row.project
+        elif group in TIME_UNITS and row.bucket is not None:
+            found[group] = _bucket(row.bucket.astimezone(question.zone), group)
+    found.update(zip(question.dimensions, row.dimensions, strict=True))
+    return found | _figures(row)
+
+
+def _figures(row: UsageRow) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "type": row.metric, "unit": row.unit, "quantity": text_of(row.quantity), "count": row.points,
+    }  # fmt: skip
+    if row.level is not None:
+        average = row.level.average
+        places = max(0, _SIGNIFICANT_DIGITS - max(average.adjusted() + 1, 0))
+        found["level"] = {
+            "last": text_of(row.quantity),
+            "min": text_of(row.level.lowest),
+            "max": text_of(row.level.highest),
+            "avg": text_of(round(average, places)),
+        }
+    return found
+
+
+def _bucket(local: datetime, unit: str) -> str:
+    if unit == "hour":
+        return rfc3339(local.replace(minute=0, second=0, microsecond=0))
+    if unit == "week":
+        return (local.date() - timedelta(days=local.weekday())).isoformat()
+    return local.strftime("%Y-%m") if unit == "month" else local.date().isoformat()
+
+
+def _order(question: Question) -> Any:  # noqa: ANN401 - a sort key
+    keys = ("type", "unit", *(group for group in question.group_by if group != "type"))
+    return lambda row: tuple((row[key] is not None, str(row[key])) for key in keys)

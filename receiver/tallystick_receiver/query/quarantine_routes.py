@@ -1,0 +1,165 @@
+"""The quarantine over HTTP: what was refused and why, and sending it again when the cause is gone."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp import web
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+
+from tallystick.refusal import Reason
+from tallystick_receiver.access import ADMIN, READ, Access, Denied
+from tallystick_receiver.errors import InvalidQuestion
+from tallystick_receiver.otlp.wire import Malformed
+from tallystick_receiver.query.json_answer import rfc3339
+from tallystick_receiver.query.problem import answer, problem
+from tallystick_receiver.store.refused import (
+    Cursor,
+    QuarantinedPoint,
+    mark_replayed,
+    read_quarantine,
+    read_quarantined_point,
+)
+
+if TYPE_CHECKING:
+    from tallystick_receiver.access import Gate
+    from tallystick_receiver.ingest import Receipt
+    from tallystick_receiver.store.database import Database
+
+Replay = Callable[[bytes, str, str | None], Awaitable[tuple["Receipt", str]]]
+_LIMIT_DEFAULT: Final = 100
+_LIMIT_MAX: Final = 1000
+
+
+class QuarantineRoutes:
+    """List, show and replay refused points."""
+
+    def __init__(self, database: Database, gate: Gate, replay: Replay, *, now_ns: Callable[[], int]) -> None:
+        self._database = database
+        self._gate = gate
+        self._replay = replay
+        self._now_ns = now_ns
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        """Register the routes."""
+        router.add_get("/api/v1/quarantine", self.list)
+        router.add_post("/api/v1/quarantine/replay", self.replay_all)
+        router.add_get("/api/v1/quarantine/{id}", self.show)
+        router.add_post("/api/v1/quarantine/{id}/replay", self.replay_one)
+
+    async def list(self, request: web.Request) -> web.Response:
+        """A page of refused points, oldest first."""
+        access = await self._gate.access(request.headers.get("Authorization"), READ)
+        reason, org = _reason(request), _org(request, access)
+        limit = _limit(request)
+        points = await read_quarantine(
+            self._database, reason=reason, org=org, after=_cursor(request.query.get("cursor")), limit=limit
+        )
+        more = _cursor_text(points[-1]) if len(points) == limit else None
+        return answer({"points": [_shown(point) for point in points], "nextCursor": more})
+
+    async def show(self, request: web.Request) -> web.Response:
+        """One refused point, with what was sent."""
+        access = await self._gate.access(request.headers.get("Authorization"), READ)
+        point = await self._point(request, access)
+        return problem(404, "there is no such point") if point is None else answer(_shown(point))
+
+    async def replay_one(self, request: web.Request) -> web.Response:
+        """Send one refused point again, with the organisation its key was bound to then."""
+        access = await self._gate.access(request.headers.get("Authorization"), ADMIN)
+        point = await self._point(request, access)
+        return problem(404, "there is no such point") if point is None else answer(await self._again(point))
+
+    async def replay_all(self, request: web.Request) -> web.Response:
+        """Send a page of refused points again; repeat with the cursor until there is none."""
+        access = await self._gate.access(request.headers.get("Authorization"), ADMIN)
+        limit = _limit(request)
+        points = await read_quarantine(
+            self._database, reason=_reason(request), org=_org(request, access),
+            after=_cursor(request.query.get("cursor")), limit=limit,
+        )  # fmt: skip
+        outcomes = [await self._again(point) for point in points if point.replayed_at is None]
+        more = _cursor_text(points[-1]) if len(points) == limit else None
+        return answer({"points": outcomes, "nextCursor": more})
+
+    async def _again(self, point: QuarantinedPoint) -> dict[str, Any]:
+        try:
+            receipt, reasons = await self._replay(point.body, point.encoding, point.credential_org)
+        except Malformed as error:
+            return {"id": str(point.quarantine_id), "outcome": "refused", "detail": str(error)}
+        if receipt.refused:
+            return {"id": str(point.quarantine_id), "outcome": "refused", "detail": reasons}
+        await mark_replayed(self._database, point.quarantine_id, datetime.fromtimestamp(self._now_ns() / 1e9, UTC))
+        outcome = "accepted" if receipt.accepted else "duplicate"
+        return {"id": str(point.quarantine_id), "outcome": outcome, "detail": ""}
+
+    async def _point(self, request: web.Request, access: Access) -> QuarantinedPoint | None:
+        text = request.match_info["id"]
+        if not text.lstrip("-").isdigit() or not -(2**63) <= int(text) < 2**63:
+            return None
+        point = await read_quarantined_point(self._database, int(text))
+        visible = point is not None and access.org in (None, point.org, point.credential_org)
+        return point if visible else None
+
+
+def _shown(point: QuarantinedPoint) -> dict[str, Any]:
+    return {
+        "id": str(point.quarantine_id), "reason": point.reason, "detail": point.detail, "orgId": point.org,
+        "firstSeen": rfc3339(point.first_seen), "lastSeen": rfc3339(point.last_seen), "times": point.times,
+        "replayedAt": None if point.replayed_at is None else rfc3339(point.replayed_at),
+        "request": _request(point),
+    }  # fmt: skip
+
+
+def _request(point: QuarantinedPoint) -> Any:  # noqa: ANN401 - any JSON value
+    """What was sent, as readable as it can be made."""
+    if point.encoding == "json":
+        return json.loads(point.body)
+    try:
+        return MessageToDict(ExportMetricsServiceRequest.FromString(point.body))
+    except (DecodeError, UnicodeDecodeError):
+        return {"base64": base64.b64encode(point.body).decode()}
+
+
+def _reason(request: web.Request) -> str | None:
+    reason = request.query.get("reason")
+    if reason is not None and reason not in set(Reason):
+        raise InvalidQuestion(f"reason must be one of {', '.join(Reason)}")
+    return reason
+
+
+def _org(request: web.Request, access: Access) -> str | None:
+    org = request.query.get("orgId")
+    if access.org is not None and org not in (None, access.org):
+        raise Denied(403, "the key is bound to another organisation")
+    if org is not None and "\0" in org:
+        raise InvalidQuestion("orgId holds NUL")
+    return access.org if org is None else org
+
+
+def _limit(request: web.Request) -> int:
+    text = request.query.get("limit", str(_LIMIT_DEFAULT))
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= _LIMIT_MAX:
+        raise InvalidQuestion(f"limit must be 1 to {_LIMIT_MAX}")
+    return int(text)
+
+
+def _cursor(text: str | None) -> Cursor | None:
+    if text is None:
+        return None
+    try:
+        time, number = json.loads(base64.urlsafe_b64decode(text))
+        return datetime.fromisoformat(time), int(number)
+    except (ValueError, TypeError):
+        raise InvalidQuestion("cursor is not one that was given out") from None
+
+
+def _cursor_text(point: QuarantinedPoint) -> str:
+    content = json.dumps([point.last_seen.isoformat(), point.quarantine_id])
+    return base64.urlsafe_b64encode(content.encode()).decode()

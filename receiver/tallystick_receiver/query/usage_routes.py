@@ -1,0 +1,43 @@
+"""GET /api/usage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from tallystick_receiver.access import READ, Denied
+from tallystick_receiver.query.json_answer import usage_answer
+from tallystick_receiver.query.params import question_of
+from tallystick_receiver.query.problem import answer
+from tallystick_receiver.store.usage import read_usage
+
+if TYPE_CHECKING:
+    from tallystick_receiver.access import Gate
+    from tallystick_receiver.store.database import Database
+
+
+class UsageRoutes:
+    """Who used how much."""
+
+    def __init__(self, database: Database, gate: Gate, *, now_ns: Callable[[], int], rows_max: int) -> None:
+        self._database = database
+        self._gate = gate
+        self._now_ns = now_ns
+        self._rows_max = rows_max
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        """Register the routes."""
+        router.add_get("/api/usage", self.usage)
+
+    async def usage(self, request: web.Request) -> web.Response:
+        """Usage by type, project, time and dimension; exact at the moment of the answer."""
+        access = await self._gate.access(request.headers.get("Authorization"), READ)
+        now = datetime.fromtimestamp(self._now_ns() / 1e9, UTC)
+        try:
+            question = question_of(request.query, now, access.org)
+        except PermissionError as error:
+            raise Denied(403, str(error)) from None
+        return answer(usage_answer(question, await read_usage(self._database, question, self._rows_max)))

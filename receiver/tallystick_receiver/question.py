@@ -1,0 +1,34 @@
+"""What /api/usage can be asked, as a type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+TIME_UNITS: Final = ("hour", "day", "week", "month")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Who used how much: which usage, in which window, grouped how."""
+
+    org: str | None
+    project: str | None
+    types: tuple[str, ...]
+    start: datetime
+    end: datetime
+    zone: ZoneInfo
+    group_by: tuple[str, ...]
+    filters: dict[str, list[str]]
+
+    @property
+    def unit(self) -> str | None:
+        """The finest time bucket asked for."""
+        return next((unit for unit in TIME_UNITS if unit in self.group_by), None)
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """The dimension keys among the groups."""
+        return tuple(g for g in self.group_by if g not in (*TIME_UNITS, "type", "project", "org"))

@@ -1,0 +1,66 @@
+"""Running a receiver: the database first, then the receiver, until a signal says stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from tallystick_receiver.app import Receiver
+from tallystick_receiver.embedded import EmbeddedPostgres
+from tallystick_receiver.settings import Settings
+from tallystick_receiver.store.database import Database
+
+_log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def database_url(settings: Settings) -> AsyncIterator[tuple[str, EmbeddedPostgres | None]]:
+    """The URL to connect to; without a setting that of the embedded server, which runs meanwhile."""
+    if settings.database_url:
+        yield settings.database_url, None
+        return
+    embedded = EmbeddedPostgres(Path(settings.data_dir))
+    try:
+        yield await embedded.start(), embedded
+    finally:
+        await embedded.stop()
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Receiver]:
+    """A receiver that listens; on leaving, everything that was accepted is committed."""
+    async with database_url(settings) as (url, embedded):
+        database = Database(
+            url,
+            statement_seconds_max=settings.statement_seconds_max,
+            query_seconds_max=settings.query_seconds_max,
+            revive=None if embedded is None else embedded.revive,
+        )
+        receiver = Receiver(settings, database, time.time_ns)
+        try:
+            await receiver.open()
+            yield receiver
+        finally:
+            await receiver.close()
+
+
+async def serve(settings: Settings, ready: Callable[[Receiver], None]) -> None:
+    """Run until SIGTERM or SIGINT.
+
+    Args:
+        settings: what the operator chose.
+        ready: called once the receiver listens.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    async with running(settings) as receiver:
+        ready(receiver)
+        await stop.wait()
+        _log.info("stopping")

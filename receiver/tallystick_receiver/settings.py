@@ -1,0 +1,133 @@
+"""Every setting of the receiver, in one table: flag over environment over default."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tallystick.semconv import ORG_ALIASES
+
+ENVIRONMENT_PREFIX: Final = "TALLYSTICK_"
+_OWN_NAMES: Final = {"database_url": "DATABASE_URL"}
+
+
+class SettingsError(ValueError):
+    """A setting cannot be used; the sentence names it."""
+
+
+def _setting(default: Any, meaning: str) -> Any:  # noqa: ANN401 - a dataclass field
+    return field(default=default, metadata={"meaning": meaning})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What an operator may choose; sizes and times carry their unit in the name."""
+
+    listen: str = _setting(
+        "127.0.0.1:4318", "address and port; without keys only a loopback address is accepted"
+    )
+    database_url: str = _setting("", "PostgreSQL 16 or later; empty: the embedded one in data_dir")
+    data_dir: str = _setting("tallystick-data", "folder of the embedded PostgreSQL")
+    metrics_path: str = _setting("/v1/metrics", "where OTLP/HTTP metrics are received")
+    org_attributes: str = _setting(
+        ",".join(ORG_ALIASES), "attributes that name the organisation, the first found wins"
+    )
+    body_bytes_max: int = _setting(
+        64 * 2**20, "size of a request body, before and after decompression (413 above)"
+    )
+    large_body_bytes: int = _setting(4 * 2**20, "bodies above this size are received one at a time")
+    points_per_request_max: int = _setting(
+        1_000_000, "points and metrics in one request (400 above)"
+    )
+    points_per_commit_max: int = _setting(
+        100_000, "points of several requests grouped into one commit"
+    )
+    points_waiting_max: int = _setting(
+        2_000_000, "points decoded and not yet committed (503 above)"
+    )
+    requests_in_flight_max: int = _setting(256, "OTLP requests handled at once (503 above)")
+    body_seconds_max: float = _setting(
+        30.0, "time that a client may take to send a body (408 above)"
+    )
+    answer_seconds_max: float = _setting(
+        5.0, "time until a request that is not committed is answered with 503"
+    )
+    statement_seconds_max: float = _setting(3.0, "time that one SQL statement may take")
+    late_seconds_max: int = _setting(7 * 86_400, "age up to which late points are accepted")
+    ahead_seconds_max: int = _setting(600, "how far a point may lie in the future")
+    streams_remembered_max: int = _setting(200_000, "attribute sets kept in memory")
+    quarantine_rows_max: int = _setting(100_000, "refused points kept; more are only counted")
+    roll_seconds: float = _setting(2.0, "pause between two merges of deltas into rollups")
+    roll_rows_max: int = _setting(20_000, "delta rows (of up to 64 deltas) merged at a time")
+    query_seconds_max: float = _setting(30.0, "time that one query may take")
+    query_rows_max: int = _setting(100_000, "rows in one answer of /api/usage (400 above)")
+    stop_seconds_max: float = _setting(
+        8.0, "time to finish what is waiting when the receiver is stopped"
+    )
+
+    def __post_init__(self) -> None:
+        for item in dataclasses.fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, int | float) and value <= 0:
+                raise SettingsError(f"{item.name} must be above 0, not {value}")
+        if ":" not in self.listen or not self.listen.rpartition(":")[2].isdigit():
+            raise SettingsError(f"listen must be like 127.0.0.1:4318, not {self.listen!r}")
+        if not self.metrics_path.startswith("/"):
+            raise SettingsError(f"metrics_path must begin with /, not {self.metrics_path!r}")
+
+    @property
+    def host(self) -> str:
+        """The address to listen on, without brackets."""
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """The port to listen on; 0 lets the system choose."""
+        return int(self.listen.rpartition(":")[2])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingRow:
+    """One line of the table that `tallystick config` and the README show."""
+
+    name: str
+    environment: str
+    default: str
+    meaning: str
+
+
+def table() -> list[SettingRow]:
+    """All settings in order."""
+    return [
+        SettingRow(
+            name=item.name,
+            environment=_OWN_NAMES.get(item.name, ENVIRONMENT_PREFIX + item.name.upper()),
+            default=str(item.default),
+            meaning=item.metadata["meaning"],
+        )
+        for item in dataclasses.fields(Settings)
+    ]
+
+
+def read_settings(flags: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
+    """Settings from flags (None where not given) over the environment over defaults.
+
+    Raises:
+        SettingsError: a value has the wrong type or is out of range.
+    """
+    values: dict[str, Any] = {}
+    for item, row in zip(dataclasses.fields(Settings), table(), strict=True):
+        given = flags.get(item.name)
+        text = environment.get(row.environment) if given is None else given
+        if text is None or text == "":
+            continue
+        kind = type(item.default)
+        try:
+            values[item.name] = kind(text)
+        except ValueError:
+            raise SettingsError(
+                f"{row.environment} must be a {kind.__name__}, not {text!r}"
+            ) from None
+    return Settings(**values)

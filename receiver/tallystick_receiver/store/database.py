@@ -1,0 +1,168 @@
+"""Connections: a pool for questions, one connection for commits, one for the roller; errors by what heals them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import asyncpg
+
+from tallystick_receiver.errors import StoreRejected, Unavailable
+from tallystick_receiver.store.migrate import migrate
+
+_log = logging.getLogger(__name__)
+_VERSION_MIN: Final = 160000
+_CONNECT_SECONDS: Final = 3.0
+_DATA_ERRORS: Final = ("22", "23")
+
+PASSING: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.exceptions.QueryCanceledError,
+    asyncpg.exceptions.OperatorInterventionError,
+    asyncpg.exceptions.InsufficientResourcesError,
+    asyncpg.exceptions.TransactionRollbackError,
+    asyncpg.exceptions.LockNotAvailableError,
+)
+"""Errors after which the same thing may work in a moment."""
+
+
+class DatabaseTooOldError(Exception):
+    """PostgreSQL before version 16."""
+
+
+class Database:
+    """The database of one receiver.
+
+    Args:
+        url: a PostgreSQL connection URI.
+        statement_seconds_max: bound of a statement that writes.
+        query_seconds_max: bound of a statement that answers a question.
+        revive: called when the database is out of reach; the embedded server is started again there.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        statement_seconds_max: float = 3.0,
+        query_seconds_max: float = 30.0,
+        revive: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._url = url
+        self._statement_seconds_max = statement_seconds_max
+        self._query_seconds_max = query_seconds_max
+        self._revive = revive
+        self._pool: asyncpg.Pool | None = None
+        self._writer: asyncpg.Connection | None = None
+        self._reviving: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Migrate, and open the pool.
+
+        Raises:
+            MigrationError, DatabaseTooOldError, OSError, asyncpg.PostgresError: this database cannot be used.
+        """
+        connection = await asyncpg.connect(self._url, timeout=30)
+        try:
+            if connection.get_server_version().major * 10000 < _VERSION_MIN:
+                raise DatabaseTooOldError("PostgreSQL 16 or later is needed")
+            for migration in await migrate(connection):
+                _log.info("applied migration %04d %s", migration.number, migration.name)
+        finally:
+            await connection.close()
+        self._pool = await asyncpg.create_pool(
+            self._url, min_size=1, max_size=4, timeout=_CONNECT_SECONDS, command_timeout=self._query_seconds_max + 1,
+            server_settings=self._server_settings(self._query_seconds_max),
+        )  # fmt: skip
+
+    async def close(self) -> None:
+        """Close every connection; whatever hangs is cut."""
+        if self._reviving is not None:
+            self._reviving.cancel()
+        if self._writer is not None:
+            self._writer.terminate()
+        if self._pool is not None:
+            try:
+                await asyncio.wait_for(self._pool.close(), 2)
+            except TimeoutError:
+                self._pool.terminate()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[asyncpg.Connection]:
+        """A pooled connection.
+
+        Raises:
+            Unavailable: the database is out of reach or too slow.
+        """
+        assert self._pool is not None  # noqa: S101 - open() comes first
+        try:
+            async with self._pool.acquire(timeout=_CONNECT_SECONDS) as connection:
+                yield connection
+        except PASSING as error:
+            self._wake()
+            raise Unavailable(_sentence(error)) from error
+
+    async def writing(self, work: Callable[[asyncpg.Connection], Awaitable[Any]]) -> Any:  # noqa: ANN401
+        """Run one transaction on the connection that is kept for commits.
+
+        Raises:
+            asyncpg.UniqueViolationError: of the ledger's primary key; the work must be begun again.
+            StoreRejected: the content is refused by the database.
+            Unavailable: the outcome may be unknown; the same work may be done again.
+        """
+        try:
+            if self._writer is None or self._writer.is_closed():
+                self._writer = await self.connect(self._statement_seconds_max)
+            return await work(self._writer)
+        except asyncpg.UniqueViolationError as error:
+            if error.constraint_name == "usage_collection_pk":
+                raise
+            raise StoreRejected(str(error)) from error
+        except PASSING as error:
+            if self._writer is not None:
+                self._writer.terminate()
+                self._writer = None
+            self._wake()
+            raise Unavailable(_sentence(error)) from error
+        except asyncpg.PostgresError as error:
+            if (error.sqlstate or "")[:2] in _DATA_ERRORS:
+                raise StoreRejected(str(error)) from error
+            raise Unavailable(_sentence(error)) from error
+
+    async def connect(self, statement_seconds_max: float) -> asyncpg.Connection:
+        """A connection of its own, for one owner.
+
+        Raises:
+            Unavailable: the database is out of reach.
+        """
+        try:
+            return await asyncpg.connect(
+                self._url, timeout=_CONNECT_SECONDS, command_timeout=statement_seconds_max + 1,
+                server_settings=self._server_settings(statement_seconds_max),
+            )  # fmt: skip
+        except (*PASSING, asyncpg.PostgresError) as error:
+            self._wake()
+            raise Unavailable(_sentence(error)) from error
+
+    def _server_settings(self, seconds_max: float) -> dict[str, str]:
+        return {
+            "application_name": "tallystick",
+            "statement_timeout": f"{int(seconds_max * 1000)}ms",
+            "timezone": "UTC",
+            "jit": "off",
+            "synchronous_commit": "on",
+        }
+
+    def _wake(self) -> None:
+        if self._revive is not None and (self._reviving is None or self._reviving.done()):
+            self._reviving = asyncio.ensure_future(self._revive())
+
+
+def _sentence(error: BaseException) -> str:
+    return f"the database is not available: {str(error) or type(error).__name__}"

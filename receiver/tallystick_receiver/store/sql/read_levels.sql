@@ -1,0 +1,60 @@
+-- Levels: per set of dimensions the last, lowest, highest and average sample of a bucket; over several sets the
+-- last ones and the averages add up, lowest and highest are those of any single sample.
+-- Parameters and indexes as in read_usage_by_dims.sql.
+WITH wanted AS MATERIALIZED (
+    SELECT d.org_id, d.dims_id, d.project_id, d.metric_id,
+           ARRAY(SELECT d.attributes ->> key FROM unnest($16::text[]) WITH ORDINALITY AS k (key, n) ORDER BY n)
+               AS dimensions
+    FROM usage_dims d
+    WHERE d.org_id = ANY ($1::bigint[]) AND d.metric_id = ANY ($2::bigint[])
+      AND ($3::bigint IS NULL OR d.project_id = $3)
+      AND NOT EXISTS (
+          SELECT FROM jsonb_each($17::text::jsonb) AS f (key, allowed)
+          WHERE NOT coalesce(f.allowed ? (d.attributes ->> f.key), false))
+), source AS (
+    SELECT t.org_id, t.quarter AS ts, e.dims_id, usage_quantity(e.mantissa, e.exponent) AS quantity,
+           e.points::bigint AS points, usage_quantity(e.mantissa, e.exponent) AS lowest,
+           usage_quantity(e.mantissa, e.exponent) AS highest, usage_quantity(e.mantissa, e.exponent) AS last,
+           e.level_ns AS last_ns
+    FROM usage_delta t,
+         unnest(t.dims_ids, t.mantissas, t.exponents, t.points, t.level_ns)
+             AS e (dims_id, mantissa, exponent, points, level_ns)
+    WHERE t.org_id = ANY ($1::bigint[]) AND t.quarter >= $8 AND t.quarter < $9 AND t.level_ns IS NOT NULL
+    UNION ALL
+    SELECT p.org_id, p.ts, s.dims_id, v.quantity, 1, v.quantity, v.quantity, v.quantity, p.end_ns
+    FROM unnest($10::timestamptz[], $11::timestamptz[]) AS range (lower, upper)
+    JOIN usage_point p ON p.ts >= range.lower AND p.ts < range.upper AND p.org_id = ANY ($1::bigint[])
+    JOIN usage_series s ON s.org_id = p.org_id AND s.series_id = p.series_id
+    CROSS JOIN LATERAL (SELECT usage_quantity(p.mantissa, p.exponent)) AS v (quantity)
+    UNION ALL
+    SELECT u.org_id, u.quarter, u.dims_id, u.quantity, u.points, u.lowest, u.highest, u.last, u.last_ns
+    FROM unnest($12::timestamptz[], $13::timestamptz[]) AS range (lower, upper)
+    JOIN usage_quarter_hourly u
+      ON u.org_id = ANY ($1::bigint[]) AND u.quarter >= range.lower AND u.quarter < range.upper
+     AND u.last_ns IS NOT NULL
+    UNION ALL
+    SELECT u.org_id, u.day, u.dims_id, u.quantity, u.points, u.lowest, u.highest, u.last, u.last_ns
+    FROM unnest($14::timestamptz[], $15::timestamptz[]) AS range (lower, upper)
+    JOIN usage_daily u
+      ON u.org_id = ANY ($1::bigint[]) AND u.day >= range.lower AND u.day < range.upper AND u.last_ns IS NOT NULL
+), by_set AS (
+    SELECT w.org_id, w.project_id, w.metric_id, w.dimensions,
+           CASE WHEN $4::text IS NOT NULL THEN date_trunc($4::text, s.ts, $5::text) END AS bucket, w.dims_id,
+           sum(s.quantity) / sum(s.points) AS average, sum(s.points) AS points, min(s.lowest) AS lowest,
+           max(s.highest) AS highest, (array_agg(s.last ORDER BY s.last_ns DESC, s.last DESC))[1] AS last
+    FROM source s
+    JOIN wanted w ON w.org_id = s.org_id AND w.dims_id = s.dims_id
+    GROUP BY 1, 2, 3, 4, 5, 6
+), grouped AS (
+    SELECT CASE WHEN $6 THEN org_id END AS org_id, CASE WHEN $7 THEN project_id END AS project_id, metric_id, bucket,
+           CASE WHEN $7 THEN org_id END AS project_org_id, dimensions, sum(points) AS points,
+           min(lowest) AS lowest, max(highest) AS highest, sum(average) AS average, sum(last) AS last
+    FROM by_set
+    GROUP BY 1, 2, 3, 4, 5, 6
+)
+SELECT o.name AS org, p.name AS project, g.metric_id, g.bucket, g.dimensions, g.last AS quantity,
+       g.points::bigint AS points, g.lowest, g.highest, g.average
+FROM grouped g
+LEFT JOIN usage_org o ON o.org_id = g.org_id
+LEFT JOIN usage_project p ON p.org_id = g.project_org_id AND p.project_id = g.project_id
+LIMIT $18

@@ -1,0 +1,200 @@
+"""The read side of the store: a Question -> rows, exact at the moment of one snapshot."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Context, Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+import asyncpg
+
+from tallystick_receiver.errors import InvalidQuestion
+from tallystick_receiver.identity import LEVEL, SUM, org_id_of, project_id_of
+from tallystick_receiver.question import Question
+from tallystick_receiver.ranges import Range, Ranges, ranges_of
+from tallystick_receiver.store.statements import statement
+
+if TYPE_CHECKING:
+    from tallystick_receiver.store.database import Database
+
+_WIDE: Final = Context(prec=2000)
+"""Decimal's own + rounds to 28 digits; a sum of 64-bit mantissas has more."""
+_PROJECT_NEEDS_ORG: Final = (
+    "projectId needs orgId: a project's name means something within its organisation only"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelFigures:
+    """What a level adds to a row: extremes of single samples, and the sum of the averages of its dimension sets."""
+
+    lowest: Decimal
+    highest: Decimal
+    average: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageRow:
+    """Usage of one metric in one group; for a level, `quantity` is the last sample."""
+
+    metric: str
+    unit: str
+    org: str | None
+    project: str | None
+    bucket: datetime | None
+    dimensions: tuple[str | None, ...]
+    quantity: Decimal
+    points: int
+    level: LevelFigures | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """The answer to a question."""
+
+    rows: list[UsageRow]
+    totals: list[UsageRow]
+
+
+async def read_usage(database: Database, question: Question, rows_max: int) -> Usage:
+    """All usage that is committed, rolled up or not, late or not.
+
+    Raises:
+        InvalidQuestion: the answer has more than `rows_max` rows, or PostgreSQL does not know the time zone.
+        Unavailable: the database is out of reach.
+    """
+    if question.project is not None and question.org is None:
+        raise InvalidQuestion(_PROJECT_NEEDS_ORG)
+    async with (
+        database.reading() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        metrics = {
+            row["metric_id"]: row for row in await connection.fetch(statement("read_metrics"))
+        }
+        chosen = {i: m for i, m in metrics.items() if _matches(m["key"], question.types)}
+        orgs = (
+            [org_id_of(question.org)]
+            if question.org is not None
+            else [row["org_id"] for row in await connection.fetch(statement("read_org_ids"))]
+        )
+        try:
+            found = await _read_sums(connection, question, orgs, chosen, rows_max)
+            levels = await _read_levels(connection, question, orgs, chosen, rows_max)
+            whole = replace(question, group_by=("type",))
+            level_totals = (
+                await _read_levels(connection, whole, orgs, chosen, rows_max) if levels else []
+            )
+        except asyncpg.InvalidParameterValueError as error:
+            raise InvalidQuestion(str(error)) from None
+    if len(found) + len(levels) > rows_max:
+        raise InvalidQuestion(
+            f"the answer has more than {rows_max} rows: ask for a shorter window or fewer groups"
+        )
+    rows = [_row(r, metrics) for r in (*found, *levels)]
+    return Usage(rows=rows, totals=_totals(rows) + [_row(r, metrics) for r in level_totals])
+
+
+async def _read_sums(
+    connection: asyncpg.Connection,
+    question: Question,
+    orgs: list[int],
+    metrics: dict[int, Any],
+    rows_max: int,
+) -> list[asyncpg.Record]:
+    ids = [i for i, m in metrics.items() if m["kind"] == SUM]
+    if not ids or not orgs:
+        return []
+    by_dims = bool(question.dimensions or question.filters)
+    ranges = ranges_of(
+        question.start, question.end, question.unit, question.zone, hourly=not by_dims
+    )
+    if by_dims:
+        arguments = (
+            *_common(question, orgs, ids, ranges),
+            *_by_dims(question, ranges),
+            rows_max + 1,
+        )
+        return list(await connection.fetch(statement("read_usage_by_dims"), *arguments))
+    arguments = (
+        *_common(question, orgs, ids, ranges),
+        *_columns(ranges.hours),
+        *_columns(ranges.days),
+        rows_max + 1,
+    )
+    return list(await connection.fetch(statement("read_usage_totals"), *arguments))
+
+
+async def _read_levels(
+    connection: asyncpg.Connection,
+    question: Question,
+    orgs: list[int],
+    metrics: dict[int, Any],
+    rows_max: int,
+) -> list[asyncpg.Record]:
+    ids = [i for i, m in metrics.items() if m["kind"] == LEVEL]
+    if not ids or not orgs:
+        return []
+    ranges = ranges_of(question.start, question.end, question.unit, question.zone, hourly=False)
+    arguments = (*_common(question, orgs, ids, ranges), *_by_dims(question, ranges), rows_max + 1)
+    return list(await connection.fetch(statement("read_levels"), *arguments))
+
+
+def _common(
+    question: Question, orgs: list[int], metric_ids: list[int], ranges: Ranges
+) -> tuple[object, ...]:
+    project = (
+        project_id_of(question.org, question.project)
+        if question.org is not None and question.project is not None
+        else None
+    )
+    return (
+        orgs, metric_ids, project, question.unit, question.zone.key, "org" in question.group_by,
+        "project" in question.group_by, *ranges.deltas, *_columns(ranges.points), *_columns(ranges.quarters),
+    )  # fmt: skip
+
+
+def _by_dims(question: Question, ranges: Ranges) -> tuple[object, ...]:
+    return (*_columns(ranges.days), list(question.dimensions), json.dumps(question.filters))
+
+
+def _columns(ranges: list[Range]) -> tuple[list[datetime], list[datetime]]:
+    return [lower for lower, _ in ranges], [upper for _, upper in ranges]
+
+
+def _matches(key: str, types: tuple[str, ...]) -> bool:
+    """Whether a metric's key is asked for: exactly, or by a pattern that ends in *."""
+    wanted = [t.lower() for t in types]
+    return not wanted or any(
+        key.startswith(t[:-1]) if t.endswith("*") else key == t for t in wanted
+    )
+
+
+def _row(row: asyncpg.Record, metrics: dict[int, Any]) -> UsageRow:
+    metric = metrics[row["metric_id"]]
+    figures = (
+        LevelFigures(lowest=row["lowest"], highest=row["highest"], average=row["average"])
+        if metric["kind"] == LEVEL
+        else None
+    )
+    return UsageRow(
+        metric=metric["key"], unit=metric["unit"], org=row["org"], project=row["project"], bucket=row["bucket"],
+        dimensions=tuple(row["dimensions"]), quantity=row["quantity"], points=row["points"], level=figures,
+    )  # fmt: skip
+
+
+def _totals(rows: list[UsageRow]) -> list[UsageRow]:
+    """Sums add up exactly; levels do not and are asked for again."""
+    totals: dict[tuple[str, str], UsageRow] = {}
+    for row in rows:
+        if row.level is not None:
+            continue
+        before = totals.get((row.metric, row.unit))
+        quantity, points = (before.quantity, before.points) if before else (Decimal(0), 0)
+        totals[row.metric, row.unit] = replace(
+            row, org=None, project=None, bucket=None, dimensions=(), quantity=_WIDE.add(quantity, row.quantity),
+            points=points + row.points,
+        )  # fmt: skip
+    return list(totals.values())

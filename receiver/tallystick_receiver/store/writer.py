@@ -1,0 +1,140 @@
+"""The write side of the store: a group of requests, durable when `write` returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import asyncpg
+import numpy as np
+
+from tallystick.refusal import Reason
+from tallystick_receiver.errors import Unavailable
+from tallystick_receiver.identity import (
+    Stream,
+    Writer,
+    id_of,
+    metric_id_of,
+    org_id_of,
+    project_id_of,
+)
+from tallystick_receiver.points import Batch
+from tallystick_receiver.staging import Verdict, collections_of
+from tallystick_receiver.store.commit import commit
+from tallystick_receiver.store.dictionary import Collisions, describe
+from tallystick_receiver.store.quarantine import write_quarantine
+from tallystick_receiver.store.rebuild import refused_point, refused_points
+
+if TYPE_CHECKING:
+    from tallystick_receiver.store.database import Database
+    from tallystick_receiver.streams import Streams
+    from tallystick_receiver.telemetry import Telemetry
+
+_ATTEMPTS: Final = 8
+_UNKNOWN: Final = Writer(credential_org=None, namespace="", name="", instance="")
+
+
+class UsageWriter:
+    """Writes batches and says what became of each."""
+
+    def __init__(
+        self, database: Database, streams: Streams, telemetry: Telemetry, *, now_ns: Callable[[], int],
+        quarantine_rows_max: int,
+    ) -> None:  # fmt: skip
+        self._database = database
+        self._streams = streams
+        self._telemetry = telemetry
+        self._now_ns = now_ns
+        self._quarantine_rows_max = quarantine_rows_max
+
+    async def write(self, batches: list[Batch]) -> list[Verdict]:
+        """Commit several requests at once.
+
+        Raises:
+            Unavailable: nothing is known to be stored; sending again is harmless.
+            StoreRejected: the database refuses the content of one of them.
+        """
+        for attempt in range(_ATTEMPTS):
+            try:
+                verdicts: list[Verdict] = await self._database.writing(
+                    lambda connection: self._write(connection, batches)
+                )
+            except asyncpg.UniqueViolationError:
+                self._telemetry.add("commits.repeated")
+            except Unavailable:
+                if attempt:
+                    raise
+                self._telemetry.add("commits.repeated")
+            else:
+                self._telemetry.add("commits")
+                return verdicts
+        raise Unavailable("other receivers keep writing the same collections")
+
+    async def _write(self, connection: asyncpg.Connection, batches: list[Batch]) -> list[Verdict]:
+        streams = [stream for batch in batches for stream in batch.streams]
+        writers = [writer for batch in batches for writer in batch.writers]
+        collisions = await describe(connection, streams, writers)
+        self._streams.confirm(
+            [s for s in streams if not _collides(s, collisions)],
+            [w for w in writers if ("writer", id_of(w.identity)) not in collisions],
+        )
+        for batch in batches if collisions else ():
+            _refuse_collisions(batch, collisions)
+        refused = [point for batch in batches for point in batch.refused]
+        staged = await commit(
+            connection, collections_of(batches), refused, self._now_ns(), self._quarantine_rows_max
+        )
+        await self._keep_conflicts(connection, batches, staged.verdicts)
+        return staged.verdicts
+
+    async def _keep_conflicts(
+        self, connection: asyncpg.Connection, batches: list[Batch], verdicts: list[Verdict]
+    ) -> None:
+        """Conflicts are rare: they are described in a second transaction, before anybody is answered."""
+        for batch, verdict in zip(batches, verdicts, strict=True):
+            if len(verdict.conflicts):
+                points = await refused_points(
+                    connection, verdict.conflicts, Reason.CONFLICT, batch.credential_org
+                )
+                await write_quarantine(
+                    connection, points, self._now_ns(), self._quarantine_rows_max
+                )
+
+
+def _collides(stream: Stream, collisions: Collisions) -> bool:
+    """Whether an id of the stream stands for something else; it is then never confirmed, and found each time."""
+    ids = {
+        ("org", org_id_of(stream.org)),
+        ("project", project_id_of(stream.org, stream.project)),
+        ("metric", metric_id_of(stream.metric, stream.unit, stream.kind)),
+        ("dims", id_of(stream.dims_identity)),
+        ("series", id_of(stream.series_identity)),
+    }
+    return not ids.isdisjoint(collisions)
+
+
+def _refuse_collisions(batch: Batch, collisions: Collisions) -> None:
+    """Move the points of colliding streams and writers from the accepted to the refused."""
+    collided = {id_of(s.series_identity): s for s in batch.streams if _collides(s, collisions)}
+    writers = {id_of(w.identity): w for w in batch.writers}
+    bad_writers = [i for i in writers if ("writer", i) in collisions]
+    mask = np.isin(batch.points.series_id, list(collided)) | np.isin(
+        batch.points.writer_id, bad_writers
+    )
+    points = batch.points.take(mask)
+    for position in range(len(points)):
+        stream = collided.get(int(points.series_id[position]))
+        writer = writers.get(int(points.writer_id[position]), _UNKNOWN)
+        if stream is not None:
+            batch.refused.append(
+                refused_point(
+                    stream,
+                    writer,
+                    points,
+                    position,
+                    Reason.IDENTITY_COLLISION,
+                    batch.credential_org,
+                )
+            )
+    batch.points = batch.points.take(~mask)
+    batch.refused_count += len(points)

