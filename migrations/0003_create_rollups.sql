@@ -8,14 +8,16 @@ CREATE TABLE usage_delta (
     quarter   timestamptz NOT NULL,
     dims_ids  bigint[] NOT NULL,
     mantissas bigint[] NOT NULL,
-    exponents smallint[] NOT NULL,
-    points    integer[] NOT NULL,
+    exponents smallint[],
+    points    integer[],
     level_ns  bigint[]
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000,
         autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 200000);
 
 CREATE INDEX usage_delta_org ON usage_delta (org_id);
 
+COMMENT ON COLUMN usage_delta.exponents IS 'null when all are 0';
+COMMENT ON COLUMN usage_delta.points IS 'null when all are 1';
 COMMENT ON COLUMN usage_delta.level_ns IS 'time of each sample of a level; null for sums';
 
 CREATE TABLE usage_quarter_hourly (

@@ -59,7 +59,7 @@ class Settings:
     ahead_seconds_max: int = _setting(600, "how far a point may lie in the future")
     streams_remembered_max: int = _setting(200_000, "attribute sets kept in memory")
     quarantine_rows_max: int = _setting(100_000, "refused points kept; more are only counted")
-    roll_seconds: float = _setting(2.0, "pause between two merges of deltas into rollups")
+    roll_seconds: float = _setting(5.0, "pause between two merges of deltas into rollups")
     roll_rows_max: int = _setting(20_000, "delta rows (of up to 64 deltas) merged at a time")
     query_seconds_max: float = _setting(30.0, "time that one query may take")
     query_rows_max: int = _setting(100_000, "rows in one answer of /api/usage (400 above)")

@@ -15,7 +15,7 @@ from tallystick_receiver.staging import Part
 from tallystick_receiver.store import pgcopy
 
 POINT_COLUMNS: Final = (
-    "ts", "org_id", "series_id", "writer_id", "start_ns", "end_ns", "mantissa", "exponent",
+    "ts", "org_id", "series_id", "writer_id", "start_ns", "mantissa", "exponent", "end_rest",
 )  # fmt: skip
 COLLECTION_COLUMNS: Final = (
     "writer_id", "end_ns", "part", "received_at", "points", "series_ids", "start_ns", "mantissas", "exponents",
@@ -39,7 +39,8 @@ def point_chunks(points: Points) -> Iterator[bytes]:
         end_ns = points.end_ns[chunk]
         yield pgcopy.table([
             pgcopy.microseconds(end_ns - 1), points.org_id[chunk], points.series_id[chunk], points.writer_id[chunk],
-            points.start_ns[chunk], end_ns, points.mantissa[chunk], points.exponent[chunk],
+            points.start_ns[chunk], points.mantissa[chunk], points.exponent[chunk],
+            ((end_ns - 1) % 1000).astype(np.int16),
         ])  # fmt: skip
     yield pgcopy.TRAILER
 
@@ -72,18 +73,18 @@ def delta_chunks(deltas: Deltas) -> Iterator[bytes]:
         (org[1:] != org[:-1]) | (quarter[1:] != quarter[:-1]) | (is_level[1:] != is_level[:-1])
     )
     edges = [0, *(bounds + 1).tolist(), len(deltas)]
-    columns = [
-        pgcopy.Items(column)
-        for column in (deltas.dims_id, deltas.mantissa, deltas.exponent, deltas.points)
-    ]
+    dims, mantissas = pgcopy.Items(deltas.dims_id), pgcopy.Items(deltas.mantissa)
+    exponents = pgcopy.Items(deltas.exponent) if deltas.exponent.any() else None
+    points = pgcopy.Items(deltas.points) if (deltas.points > 1).any() else None
     levels = pgcopy.Items(deltas.level_ns)
     quarter_us = pgcopy.microseconds(quarter)
     for first, last in zip(edges, edges[1:], strict=False):
         for start in range(first, last, _DELTAS_A_ROW):
             stop = min(start + _DELTAS_A_ROW, last)
             yield pgcopy.row([
-                pgcopy.int8(int(org[start])), pgcopy.int8(int(quarter_us[start])),
-                *(column.field(start, stop) for column in columns),
+                pgcopy.int8(int(org[start])), pgcopy.int8(int(quarter_us[start])), dims.field(start, stop),
+                mantissas.field(start, stop), pgcopy.NULL if exponents is None else exponents.field(start, stop),
+                pgcopy.NULL if points is None else points.field(start, stop),
                 levels.field(start, stop) if is_level[start] else pgcopy.NULL,
             ])  # fmt: skip
     yield pgcopy.TRAILER

@@ -13,7 +13,7 @@ WITH wanted AS MATERIALIZED (
           WHERE NOT coalesce(f.allowed ? (d.attributes ->> f.key), false))
 ), source AS (
     SELECT t.org_id, t.quarter AS ts, e.dims_id, usage_quantity(e.mantissa, e.exponent) AS quantity,
-           e.points::bigint AS points, usage_quantity(e.mantissa, e.exponent) AS lowest,
+           coalesce(e.points, 1)::bigint AS points, usage_quantity(e.mantissa, e.exponent) AS lowest,
            usage_quantity(e.mantissa, e.exponent) AS highest, usage_quantity(e.mantissa, e.exponent) AS last,
            e.level_ns AS last_ns
     FROM usage_delta t,
@@ -21,7 +21,8 @@ WITH wanted AS MATERIALIZED (
              AS e (dims_id, mantissa, exponent, points, level_ns)
     WHERE t.org_id = ANY ($1::bigint[]) AND t.quarter >= $8 AND t.quarter < $9 AND t.level_ns IS NOT NULL
     UNION ALL
-    SELECT p.org_id, p.ts, s.dims_id, v.quantity, 1, v.quantity, v.quantity, v.quantity, p.end_ns
+    SELECT p.org_id, p.ts, s.dims_id, v.quantity, 1, v.quantity, v.quantity, v.quantity,
+           usage_end_ns(p.ts, p.end_rest)
     FROM unnest($10::timestamptz[], $11::timestamptz[]) AS range (lower, upper)
     JOIN usage_point p ON p.ts >= range.lower AND p.ts < range.upper AND p.org_id = ANY ($1::bigint[])
     JOIN usage_series s ON s.org_id = p.org_id AND s.series_id = p.series_id

@@ -15,7 +15,7 @@ WITH wanted AS MATERIALIZED (
           WHERE NOT coalesce(f.allowed ? (d.attributes ->> f.key), false))
 ), source AS (
     SELECT t.org_id, t.quarter AS ts, e.dims_id, usage_quantity(e.mantissa, e.exponent) AS quantity,
-           e.points::bigint AS points
+           coalesce(e.points, 1)::bigint AS points
     FROM usage_delta t, unnest(t.dims_ids, t.mantissas, t.exponents, t.points) AS e (dims_id, mantissa, exponent, points)
     WHERE t.org_id = ANY ($1::bigint[]) AND t.quarter >= $8 AND t.quarter < $9 AND t.level_ns IS NULL
     UNION ALL

@@ -5,7 +5,8 @@ WITH taken AS (
     WHERE ctid = ANY (ARRAY(SELECT ctid FROM usage_delta LIMIT $1))
     RETURNING org_id, quarter, dims_ids, mantissas, exponents, points, level_ns
 ), entry AS (
-    SELECT t.org_id, t.quarter, e.dims_id, usage_quantity(e.mantissa, e.exponent) AS quantity, e.points, e.level_ns
+    SELECT t.org_id, t.quarter, e.dims_id, usage_quantity(e.mantissa, e.exponent) AS quantity,
+           coalesce(e.points, 1) AS points, e.level_ns
     FROM taken t,
          unnest(t.dims_ids, t.mantissas, t.exponents, t.points, t.level_ns)
              AS e (dims_id, mantissa, exponent, points, level_ns)
