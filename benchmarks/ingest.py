@@ -12,6 +12,7 @@ import http.client
 import shutil
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import asyncpg
@@ -74,6 +75,7 @@ def collections(requests: int, bodies: list[bytes], first_ns: int) -> Iterator[b
 def send(port: int, bodies: Iterator[bytes], connections: int = 2) -> list[float]:
     """Send all bodies over some connections; seconds until each answer."""
     lock, latencies = threading.Lock(), []
+    repeated: Counter[bytes] = Counter()
 
     def work() -> None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
@@ -89,6 +91,7 @@ def send(port: int, bodies: Iterator[bytes], connections: int = 2) -> list[float
                 answer = response.read()
                 if response.status == 200:
                     break
+                repeated[answer] += 1
                 time.sleep(0.5)
             assert answer == b"", answer
             latencies.append(time.perf_counter() - begun)
@@ -98,6 +101,8 @@ def send(port: int, bodies: Iterator[bytes], connections: int = 2) -> list[float
         thread.start()
     for thread in threads:
         thread.join()
+    if repeated:
+        print("sent again:", repeated)
     return latencies
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tallystick_receiver.app import Receiver
 from tallystick_receiver.embedded import EmbeddedPostgres
+from tallystick_receiver.heap import keep_heap_small
 from tallystick_receiver.settings import Settings
 from tallystick_receiver.store.database import Database
 
@@ -56,6 +57,7 @@ async def serve(settings: Settings, ready: Callable[[Receiver], None]) -> None:
         settings: what the operator chose.
         ready: called once the receiver listens.
     """
+    keep_heap_small()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):

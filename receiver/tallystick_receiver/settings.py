@@ -10,6 +10,7 @@ from typing import Any, Final
 from tallystick.semconv import ORG_ALIASES
 
 ENVIRONMENT_PREFIX: Final = "TALLYSTICK_"
+_BODY_BYTES_LIMIT: Final = 2**32
 _OWN_NAMES: Final = {"database_url": "DATABASE_URL"}
 
 
@@ -74,6 +75,8 @@ class Settings:
                 raise SettingsError(f"{item.name} must be above 0, not {value}")
         if ":" not in self.listen or not self.listen.rpartition(":")[2].isdigit():
             raise SettingsError(f"listen must be like 127.0.0.1:4318, not {self.listen!r}")
+        if self.body_bytes_max >= _BODY_BYTES_LIMIT:
+            raise SettingsError(f"body_bytes_max must be below 4 GiB, not {self.body_bytes_max}")
         if not self.metrics_path.startswith("/"):
             raise SettingsError(f"metrics_path must begin with /, not {self.metrics_path!r}")
 

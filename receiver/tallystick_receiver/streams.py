@@ -183,10 +183,10 @@ class Streams:
             self.remember(metric, attributes, -len(metric.refusals))
         return refused
 
-    def describe(self, rows: np.ndarray) -> list[Stream]:
-        """The streams among `rows` that the dictionaries have not confirmed yet."""
+    def describe(self, rows: np.ndarray) -> dict[int, Stream]:
+        """The streams among `rows` that the dictionaries have not confirmed yet, by row."""
         unknown = np.unique(rows[~self.is_described[rows]])
-        return [self.undescribed[row] for row in unknown.tolist() if row in self.undescribed]
+        return {row: self.undescribed[row] for row in unknown.tolist() if row in self.undescribed}
 
     def confirm(self, streams: list[Stream], writers: list[Writer]) -> None:
         """The dictionaries hold these now."""

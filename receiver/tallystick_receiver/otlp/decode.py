@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from tallystick_receiver.admission import TimeLimits
-from tallystick_receiver.otlp.gather import gather_columns
+from tallystick_receiver.otlp.gather import admit_points
 from tallystick_receiver.otlp.json_body import parse_body, scan_json
 from tallystick_receiver.otlp.protobuf import scan_request
 from tallystick_receiver.otlp.scan import Scan
@@ -47,11 +47,13 @@ def decode(
             point_bytes=lambda at, to: buffer[at:to], points_max=points_max,
         )  # fmt: skip
         scan_request(buffer, scan)
-        return scan.finish(gather_columns(buffer, scan), limits)
+        admit_points(buffer, scan, limits)
+        return scan.batch()
     found: list[Any] = []
     scan = Scan(
         streams=streams, credential_org=credential_org, encoding=encoding,
         point_bytes=lambda at, _: json.dumps(found[at]).encode(), points_max=points_max,
     )  # fmt: skip
     scan_json(parse_body(bytes(buffer[:])), scan, found)
-    return scan.finish(scan.read_columns(), limits)
+    scan.admit(scan.take_read(), limits)
+    return scan.batch()

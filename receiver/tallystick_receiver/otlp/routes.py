@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -145,7 +146,8 @@ class Otlp:
             batch = await self.decode(body, encoding, credential_org)
         finally:
             if isinstance(body, mmap):
-                body.close()
+                with contextlib.suppress(BufferError):  # a traceback may still hold a view; it frees it later
+                    body.close()
         return await self._ingest.submit(batch), batch
 
     def _run(self, work: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:  # noqa: ANN401

@@ -11,6 +11,7 @@ import numpy as np
 
 from tallystick.refusal import Reason, Refused
 from tallystick_receiver.admission import TimeLimits, decimals_of, refuse_times, refuse_values
+from tallystick_receiver.identity import Stream
 from tallystick_receiver.otlp.wire import Malformed
 from tallystick_receiver.points import Batch, Points, RefusedPoint
 from tallystick_receiver.streams import DIMS, METRIC, ORG, SERIES, Metric, Source, Streams
@@ -32,9 +33,9 @@ class Block:
 class FastPoints:
     """Points whose numbers are still in the body, at fixed places; arrays, since a list costs 28 bytes an int."""
 
-    at: array[int] = field(default_factory=lambda: array("q"))
-    to: array[int] = field(default_factory=lambda: array("q"))
-    row: array[int] = field(default_factory=lambda: array("q"))
+    at: array[int] = field(default_factory=lambda: array("I"))
+    to: array[int] = field(default_factory=lambda: array("I"))
+    row: array[int] = field(default_factory=lambda: array("i"))
     block_first: list[int] = field(default_factory=list)
     block: list[int] = field(default_factory=list)
 
@@ -70,7 +71,7 @@ class Columns:
 
 
 class Scan:
-    """Collects points and refusals of one request; `finish` admits them.
+    """Collects points and refusals of one request, `admit`s them in portions, and ends as a `batch`.
 
     Args:
         streams: what this receiver remembers.
@@ -92,6 +93,8 @@ class Scan:
         self._point_bytes = point_bytes
         self._points_max = points_max
         self._read = _ReadPoints()
+        self._parts: list[Points] = []
+        self._new_streams: dict[int, Stream] = {}
         self._blocks: list[Block] = []
         self._refused: list[RefusedPoint] = []
         self._refused_count = 0
@@ -149,9 +152,9 @@ class Scan:
         """The block that a column's number means."""
         return self._blocks[index]
 
-    def read_columns(self) -> Columns:
-        """The points that were read one by one."""
-        read = self._read
+    def take_read(self) -> Columns:
+        """The points that were read one by one since the last time."""
+        read, self._read = self._read, _ReadPoints()
         return Columns(
             at=_column(read.at, np.int64), to=_column(read.to, np.int64),
             row=_column(read.row, np.int64), block=_column(read.block, np.int64),
@@ -160,8 +163,10 @@ class Scan:
             is_double=_column(read.is_double, np.int8).astype(bool),
         )  # fmt: skip
 
-    def finish(self, columns: Columns, limits: TimeLimits) -> Batch:
+    def admit(self, columns: Columns, limits: TimeLimits) -> None:
         """Admit every point by itself and resolve the ids of those that pass."""
+        if not len(columns.row):
+            return
         refused = self._refuse_known(columns)
         is_level = self.streams.is_level[np.where(refused, 0, columns.row)]
         checks = refuse_times(columns.start, columns.end, limits) | refuse_values(
@@ -172,10 +177,21 @@ class Scan:
             refused |= mask
             for position in np.flatnonzero(fresh).tolist():
                 block = self._blocks[columns.block[position]]
-                self.refuse(
-                    Refused(reason), block, int(columns.at[position]), int(columns.to[position])
-                )
-        return self._batch(columns, np.flatnonzero(~refused))
+                self.refuse(Refused(reason), block, int(columns.at[position]), int(columns.to[position]))
+        self._keep(columns, np.flatnonzero(~refused))
+
+    def batch(self) -> Batch:
+        """Everything that was admitted and refused."""
+        sources = [source for b in self._blocks if isinstance(source := b.source, Source)]
+        writers = {s.writer_id: s.writer for s in sources if s.writer_id not in self.streams.described_writers}
+        return Batch(
+            points=Points.consume(self._parts),
+            streams=list(self._new_streams.values()),
+            writers=list(writers.values()),
+            refused=self._refused,
+            refused_count=self._refused_count,
+            credential_org=self.credential_org,
+        )
 
     def _refuse_known(self, columns: Columns) -> np.ndarray:
         refused: np.ndarray = columns.row < 0
@@ -186,34 +202,21 @@ class Scan:
                 self.refuse(reason, block, int(columns.at[position]), int(columns.to[position]))
         return refused
 
-    def _batch(self, columns: Columns, kept: np.ndarray) -> Batch:
+    def _keep(self, columns: Columns, kept: np.ndarray) -> None:
         row, block = columns.row[kept], columns.block[kept]
-        sources = [source for b in self._blocks if isinstance(source := b.source, Source)]
         writer_id = np.array([_writer_id(b.source) for b in self._blocks], dtype=np.int64)[block]
         anonymous = np.array([_is_anonymous(b.source) for b in self._blocks], dtype=bool)[block]
-        mantissa, exponent = decimals_of(
-            columns.double[kept], columns.is_double[kept], columns.integer[kept]
-        )
-        ids, is_level = self.streams.ids[row], self.streams.is_level[row]
+        mantissa, exponent = decimals_of(columns.double[kept], columns.is_double[kept], columns.integer[kept])
+        ids, is_level = self.streams.ids, self.streams.is_level[row]
         start = columns.start[kept].astype(np.int64)
-        points = Points(
-            org_id=ids[:, ORG], dims_id=ids[:, DIMS], series_id=ids[:, SERIES], metric_id=ids[:, METRIC],
-            writer_id=writer_id, start_ns=np.where(is_level, 0, start),
-            end_ns=columns.end[kept].astype(np.int64), mantissa=mantissa, exponent=exponent,
-            is_level=is_level, is_anonymous=anonymous,
-        )  # fmt: skip
-        writers = {
-            s.writer_id: s.writer
-            for s in sources
-            if s.writer_id not in self.streams.described_writers
-        }
-        return Batch(
-            points=points,
-            streams=self.streams.describe(row),
-            writers=list(writers.values()),
-            refused=self._refused,
-            refused_count=self._refused_count,
-            credential_org=self.credential_org,
+        self._new_streams |= self.streams.describe(row)
+        self._parts.append(
+            Points(
+                org_id=ids[row, ORG], dims_id=ids[row, DIMS], series_id=ids[row, SERIES], metric_id=ids[row, METRIC],
+                writer_id=writer_id, start_ns=np.where(is_level, 0, start),
+                end_ns=columns.end[kept].astype(np.int64), mantissa=mantissa, exponent=exponent,
+                is_level=is_level, is_anonymous=anonymous,
+            )  # fmt: skip
         )
 
 
