@@ -3,8 +3,8 @@
 try:
     import aiohttp as _aiohttp
     import asyncpg as _asyncpg
-    import numpy as _numpy
+    import numpy as _np
 except ImportError as error:
     raise ImportError(f"{error.name} is missing: pip install 'tallystick[receiver]'") from error
 
-del _aiohttp, _asyncpg, _numpy
+del _aiohttp, _asyncpg, _np

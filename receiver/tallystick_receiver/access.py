@@ -75,7 +75,7 @@ class Gate:
         read_keys: Callable[[], Awaitable[list[Key]]],
         *,
         clock: Callable[[], float] = time.monotonic,
-    ):
+    ) -> None:
         self._read_keys = read_keys
         self._clock = clock
         self._keys: dict[bytes, Key] | None = None

@@ -24,9 +24,7 @@ class TimeLimits:
     ahead_ns: int
 
 
-def refuse_times(
-    start: np.ndarray, end: np.ndarray, limits: TimeLimits
-) -> dict[Reason, np.ndarray]:
+def refuse_times(start: np.ndarray, end: np.ndarray, limits: TimeLimits) -> dict[Reason, np.ndarray]:
     """Which points are refused for their times (uint64 nanoseconds), as masks; the first reason wins."""
     limit = np.uint64(INT64_MAX)
     oldest = np.uint64(max(limits.now_ns - limits.late_ns, 0))

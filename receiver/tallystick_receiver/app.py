@@ -145,7 +145,7 @@ class Receiver:
             return self._say_no(request, 503, str(error))
         except web.HTTPException as error:
             return self._say_no(request, error.status, error.reason, error.headers.get("Allow"))
-        except Exception:  # the outermost frame of a request
+        except Exception:  # noqa: BLE001 - the outermost frame of a request
             _log.exception("%s %s failed in an unforeseen way", request.method, request.path)
             return self._say_no(request, 503 if self._is_otlp(request) else 500, "something unforeseen went wrong")
 

@@ -198,7 +198,9 @@ def keys_revoke(*, key_id: str, **flags: Any) -> None:
 @click.option("--type", "types", multiple=True, help="A metric, or a prefix that ends in *; may be repeated.")
 @click.option("--from", "from", default=None, help="RFC 3339 time or date; default: this month.")
 @click.option("--to", "to", default=None, help="RFC 3339 time or date, exclusive.")
-@click.option("--group-by", "groupBy", default="type", show_default=True, help="type,org,project,day,... or dimensions.")
+@click.option(
+    "--group-by", "groupBy", default="type", show_default=True, help="type,org,project,day,... or dimensions."
+)
 @click.option("--tz", default=None, help="IANA time zone of days; default UTC.")
 @_as_json
 def usage(*, url: str, key: str, types: tuple[str, ...], as_json: bool, **named: str | None) -> None:

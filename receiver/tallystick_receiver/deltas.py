@@ -37,9 +37,7 @@ def deltas_of(points: Points) -> Deltas:
     """
     quarter = (points.end_ns - 1) // QUARTER_NS * QUARTER_NS
     level_ns = np.where(points.is_level, points.end_ns, -1)
-    order = np.lexsort(
-        (points.exponent, points.dims_id, level_ns, quarter, points.is_level, points.org_id)
-    )
+    order = np.lexsort((points.exponent, points.dims_id, level_ns, quarter, points.is_level, points.org_id))
     keys = (points.org_id, points.is_level, quarter, level_ns, points.dims_id, points.exponent)
     changes = np.zeros(len(order), dtype=bool)
     if len(order):
@@ -63,9 +61,7 @@ def deltas_of(points: Points) -> Deltas:
     )  # fmt: skip
 
 
-def _sum_large(
-    mantissa: np.ndarray, first: np.ndarray, count: np.ndarray
-) -> tuple[np.ndarray, ...]:
+def _sum_large(mantissa: np.ndarray, first: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, ...]:
     """Sums that may not fit 64 bits, begun anew where they would not."""
     sums: list[int] = []
     firsts: list[int] = []

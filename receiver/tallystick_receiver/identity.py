@@ -55,9 +55,7 @@ class Writer:
     @property
     def identity(self) -> str:
         """The text whose hash is the id."""
-        return identity_text(
-            "writer", self.credential_org, self.namespace, self.name, self.instance
-        )
+        return identity_text("writer", self.credential_org, self.namespace, self.name, self.instance)
 
     @property
     def is_anonymous(self) -> bool:
@@ -81,9 +79,7 @@ class Stream:
     def dims_identity(self) -> str:
         """The text whose hash is the dims_id: everything that usage is grouped by."""
         pairs = [[key, value] for key, value in self.dimensions]
-        return identity_text(
-            "dims", self.org, self.project, self.metric, self.unit, self.kind, pairs
-        )
+        return identity_text("dims", self.org, self.project, self.metric, self.unit, self.kind, pairs)
 
     @property
     def series_identity(self) -> str:

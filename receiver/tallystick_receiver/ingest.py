@@ -126,16 +126,14 @@ class Ingest:
                 continue
             try:
                 await self._commit(group)
-            except Exception as error:  # the outermost loop of a background task
+            except Exception as error:  # noqa: BLE001 - the outermost loop of a background task
                 _log.exception("a commit failed in an unforeseen way")
                 self._give_up(group, Unavailable(f"unforeseen: {type(error).__name__}"))
 
     def _next_group(self) -> list[_Waiting]:
         group: list[_Waiting] = []
         size = 0
-        while self._queue and (
-            not group or size + self._queue[0].size <= self._points_per_commit_max
-        ):
+        while self._queue and (not group or size + self._queue[0].size <= self._points_per_commit_max):
             waiting = self._queue.popleft()
             self._waiting -= waiting.size
             if not waiting.answer.done():

@@ -114,9 +114,7 @@ def _by_identity(
 
 
 def _entries(part: Entries) -> list[tuple[int, _Entry]]:
-    values = zip(
-        part.start_ns.tolist(), part.mantissa.tolist(), part.exponent.tolist(), strict=True
-    )
+    values = zip(part.start_ns.tolist(), part.mantissa.tolist(), part.exponent.tolist(), strict=True)
     return list(zip(part.series_id.tolist(), values, strict=True))
 
 

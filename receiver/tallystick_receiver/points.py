@@ -60,9 +60,7 @@ class Points:
             return parts[0]
         if not parts:
             return Points.empty()
-        return Points(
-            **{name: np.concatenate([getattr(part, name) for part in parts]) for name in Points.__slots__}
-        )
+        return Points(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in Points.__slots__})
 
     @staticmethod
     def consume(parts: list[Points]) -> Points:

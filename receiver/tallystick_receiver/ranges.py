@@ -29,13 +29,12 @@ class Ranges:
     deltas: Range
 
 
-def ranges_of(
-    start: datetime, end: datetime, unit: str | None, zone: ZoneInfo, *, hourly: bool = True
-) -> Ranges:
+def ranges_of(start: datetime, end: datetime, unit: str | None, zone: ZoneInfo, *, hourly: bool = True) -> Ranges:
     """Cover [start, end) from rollups that no bucket boundary cuts.
 
     Args:
-        start, end: aware times, start < end.
+        start: an aware time.
+        end: an aware time after it.
         unit: the bucket (hour, day, week, month) in `zone`, or None for one bucket.
         zone: buckets begin at its local times; :30 and :45 offsets need quarters.
         hourly: whether hours may be used (they are not kept by dimension).

@@ -26,35 +26,19 @@ def _setting(default: Any, meaning: str) -> Any:  # noqa: ANN401 - a dataclass f
 class Settings:
     """What an operator may choose; sizes and times carry their unit in the name."""
 
-    listen: str = _setting(
-        "127.0.0.1:4318", "address and port; without keys only a loopback address is accepted"
-    )
+    listen: str = _setting("127.0.0.1:4318", "address and port; without keys only a loopback address is accepted")
     database_url: str = _setting("", "PostgreSQL 16 or later; empty: the embedded one in data_dir")
     data_dir: str = _setting("tallystick-data", "folder of the embedded PostgreSQL")
     metrics_path: str = _setting("/v1/metrics", "where OTLP/HTTP metrics are received")
-    org_attributes: str = _setting(
-        ",".join(ORG_ALIASES), "attributes that name the organisation, the first found wins"
-    )
-    body_bytes_max: int = _setting(
-        64 * 2**20, "size of a request body, before and after decompression (413 above)"
-    )
+    org_attributes: str = _setting(",".join(ORG_ALIASES), "attributes that name the organisation, the first found wins")
+    body_bytes_max: int = _setting(64 * 2**20, "size of a request body, before and after decompression (413 above)")
     large_body_bytes: int = _setting(4 * 2**20, "bodies above this size are received one at a time")
-    points_per_request_max: int = _setting(
-        1_000_000, "points and metrics in one request (400 above)"
-    )
-    points_per_commit_max: int = _setting(
-        100_000, "points of several requests grouped into one commit"
-    )
-    points_waiting_max: int = _setting(
-        2_000_000, "points decoded and not yet committed (503 above)"
-    )
+    points_per_request_max: int = _setting(1_000_000, "points and metrics in one request (400 above)")
+    points_per_commit_max: int = _setting(100_000, "points of several requests grouped into one commit")
+    points_waiting_max: int = _setting(2_000_000, "points decoded and not yet committed (503 above)")
     requests_in_flight_max: int = _setting(256, "OTLP requests handled at once (503 above)")
-    body_seconds_max: float = _setting(
-        30.0, "time that a client may take to send a body (408 above)"
-    )
-    answer_seconds_max: float = _setting(
-        5.0, "time until a request that is not committed is answered with 503"
-    )
+    body_seconds_max: float = _setting(30.0, "time that a client may take to send a body (408 above)")
+    answer_seconds_max: float = _setting(5.0, "time until a request that is not committed is answered with 503")
     statement_seconds_max: float = _setting(3.0, "time that one SQL statement may take")
     late_seconds_max: int = _setting(7 * 86_400, "age up to which late points are accepted")
     ahead_seconds_max: int = _setting(600, "how far a point may lie in the future")
@@ -64,9 +48,7 @@ class Settings:
     roll_rows_max: int = _setting(20_000, "delta rows (of up to 64 deltas) merged at a time")
     query_seconds_max: float = _setting(30.0, "time that one query may take")
     query_rows_max: int = _setting(100_000, "rows in one answer of /api/usage (400 above)")
-    stop_seconds_max: float = _setting(
-        8.0, "time to finish what is waiting when the receiver is stopped"
-    )
+    stop_seconds_max: float = _setting(8.0, "time to finish what is waiting when the receiver is stopped")
 
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):
@@ -126,11 +108,9 @@ def read_settings(flags: Mapping[str, Any], environment: Mapping[str, str]) -> S
         text = environment.get(row.environment) if given is None else given
         if text is None or text == "":
             continue
-        kind = type(item.default)
+        kind: type[Any] = type(item.default)
         try:
             values[item.name] = kind(text)
         except ValueError:
-            raise SettingsError(
-                f"{row.environment} must be a {kind.__name__}, not {text!r}"
-            ) from None
+            raise SettingsError(f"{row.environment} must be a {kind.__name__}, not {text!r}") from None
     return Settings(**values)

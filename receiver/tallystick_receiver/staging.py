@@ -61,9 +61,7 @@ def stage(requests: list[list[tuple[CollectionKey, Points]]], stored: StoredPart
     verdicts = []
     for request in requests:
         staged = [_stage_collection(key, points, stored) for key, points in request]
-        for key, points in (
-            (k, p) for (k, _), (p, _, _) in zip(request, staged, strict=True) if len(p)
-        ):
+        for key, points in ((k, p) for (k, _), (p, _, _) in zip(request, staged, strict=True) if len(p)):
             number = stored.next_part[key]
             stored.next_part[key] = number + 1
             stored.parts[key].append(entries_of(points))
@@ -75,9 +73,7 @@ def stage(requests: list[list[tuple[CollectionKey, Points]]], stored: StoredPart
                 conflicts=Points.join([conflicts for _, _, conflicts in staged if len(conflicts)]),
             )
         )
-    return Staged(
-        parts=parts, points=Points.join([part.points for part in parts]), verdicts=verdicts
-    )
+    return Staged(parts=parts, points=Points.join([part.points for part in parts]), verdicts=verdicts)
 
 
 def entries_of(points: Points) -> Entries:
@@ -90,9 +86,7 @@ def entries_of(points: Points) -> Entries:
     )
 
 
-def _stage_collection(
-    key: CollectionKey, points: Points, stored: StoredParts
-) -> tuple[Points, int, Points]:
+def _stage_collection(key: CollectionKey, points: Points, stored: StoredParts) -> tuple[Points, int, Points]:
     before = stored.parts.get(key)
     if not before:
         return points, 0, _NONE

@@ -79,9 +79,7 @@ class Metric:
 class Streams:
     """The streams this receiver has seen, as rows of ids, with what the dictionaries still have to learn."""
 
-    def __init__(
-        self, *, org_aliases: tuple[str, ...] = ORG_ALIASES, streams_max: int = 500_000
-    ) -> None:
+    def __init__(self, *, org_aliases: tuple[str, ...] = ORG_ALIASES, streams_max: int = 500_000) -> None:
         self._org_aliases = org_aliases
         self._streams_max = streams_max
         self._forget()
@@ -109,10 +107,7 @@ class Streams:
             Refused: an id or service name in it cannot be stored; every point below it is refused.
         """
         named = dict(attributes)
-        texts = {
-            key: _text(named.get(key))
-            for key in (SERVICE_NAMESPACE, SERVICE_NAME, SERVICE_INSTANCE_ID)
-        }
+        texts = {key: _text(named.get(key)) for key in (SERVICE_NAMESPACE, SERVICE_NAME, SERVICE_INSTANCE_ID)}
         for text in texts.values():
             check_text(text, ID_LENGTH_MAX, Reason.ATTRIBUTE_TOO_LONG)
         writer = Writer(
@@ -207,9 +202,7 @@ class Streams:
         if row == len(self.ids):
             self.ids = np.concatenate([self.ids, np.zeros_like(self.ids)])
             self.is_level = np.concatenate([self.is_level, np.zeros_like(self.is_level)])
-            self.is_described = np.concatenate(
-                [self.is_described, np.zeros_like(self.is_described)]
-            )
+            self.is_described = np.concatenate([self.is_described, np.zeros_like(self.is_described)])
         self.ids[row] = (
             org_id_of(stream.org),
             id_of(stream.dims_identity),
@@ -229,9 +222,7 @@ class Streams:
                 raise Refused(Reason.MISSING_ORG)
             return org
         if org is not None and org != family.credential_org:
-            raise Refused(
-                Reason.FOREIGN_ORG, f"the key is bound to {family.credential_org!r}, not {org!r}"
-            )
+            raise Refused(Reason.FOREIGN_ORG, f"the key is bound to {family.credential_org!r}, not {org!r}")
         return family.credential_org
 
 
@@ -252,9 +243,7 @@ def _first_id(named: dict[str, Value], keys: tuple[str, ...]) -> str | None:
         if value is None:
             continue
         if value[0] not in ("s", "i") or not value[1]:
-            raise Refused(
-                Reason.INVALID_ID, f"{key} must be a text of 1 to {ID_LENGTH_MAX} characters"
-            )
+            raise Refused(Reason.INVALID_ID, f"{key} must be a text of 1 to {ID_LENGTH_MAX} characters")
         check_text(value[1], ID_LENGTH_MAX, Reason.INVALID_ID)
         return str(value[1])
     return None

@@ -47,7 +47,7 @@ def quantity_of(number: Decimal | float) -> Quantity:
         mantissa //= 10
         exponent += 1
     mantissa = -mantissa if sign else mantissa
-    if exponent > 0 and INT64_MIN <= mantissa * 10**min(exponent, 19) <= INT64_MAX:
+    if exponent > 0 and INT64_MIN <= mantissa * 10 ** min(exponent, 19) <= INT64_MAX:
         mantissa, exponent = mantissa * 10**exponent, 0
     if not INT64_MIN <= mantissa <= INT64_MAX or not EXPONENT_MIN <= exponent <= EXPONENT_MAX:
         raise OverflowError(f"{number} needs more than 64 bits")

@@ -65,7 +65,7 @@ MEANING: Final[dict[Reason, str]] = {
 }
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - the value that admission answers with
     """This point will never be right; the rest of its request is not affected."""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:

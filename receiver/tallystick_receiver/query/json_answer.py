@@ -20,9 +20,7 @@ def rfc3339(time: datetime) -> str:
 def usage_answer(question: Question, usage: Usage) -> dict[str, Any]:
     """The whole answer; rows are ordered by their groups, quantities are texts."""
     rows = sorted((_row(row, question) for row in usage.rows), key=_order(question))
-    totals = sorted(
-        (_figures(row) for row in usage.totals), key=lambda row: (row["type"], row["unit"])
-    )
+    totals = sorted((_figures(row) for row in usage.totals), key=lambda row: (row["type"], row["unit"]))
     answer: dict[str, Any] = {} if question.org is None else {"orgId": question.org}
     if question.project is not None:
         answer["projectId"] = question.project

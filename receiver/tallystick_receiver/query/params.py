@@ -30,9 +30,7 @@ def question_of(query: MultiMapping[str], now: datetime, bound_org: str | None) 
     """
     for key in query:
         if key not in _NAMED and not key.startswith("attr."):
-            raise InvalidQuestion(
-                f"there is no parameter {key[:60]!r}; dimensions are filtered by attr.<key>=<value>"
-            )
+            raise InvalidQuestion(f"there is no parameter {key[:60]!r}; dimensions are filtered by attr.<key>=<value>")
     for key in _NAMED:
         if key != "type" and len(query.getall(key, [])) > 1:
             raise InvalidQuestion(f"{key} is given more than once")
@@ -40,12 +38,8 @@ def question_of(query: MultiMapping[str], now: datetime, bound_org: str | None) 
     start, end = _window(query.get("from"), query.get("to"), zone, now)
     org = query.get("orgId")
     if bound_org is not None and org not in (None, bound_org):
-        raise PermissionError(
-            f"the key is bound to another organisation than {org[:60]!r}" if org else ""
-        )
-    group_by = tuple(
-        dict.fromkeys(part.strip() for part in (query.get("groupBy") or "type").split(","))
-    )
+        raise PermissionError(f"the key is bound to another organisation than {org[:60]!r}" if org else "")
+    group_by = tuple(dict.fromkeys(part.strip() for part in (query.get("groupBy") or "type").split(",")))
     if "" in group_by or len(group_by) > _GROUPS_MAX:
         raise InvalidQuestion(f"groupBy must list 1 to {_GROUPS_MAX} of type, project, org, {', '.join(TIME_UNITS)}"
                               " or dimension keys")  # fmt: skip
@@ -69,14 +63,10 @@ def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise InvalidQuestion(
-            f"tz must be an IANA time zone like Europe/Berlin, not {name[:60]!r}"
-        ) from None
+        raise InvalidQuestion(f"tz must be an IANA time zone like Europe/Berlin, not {name[:60]!r}") from None
 
 
-def _window(
-    start: str | None, end: str | None, zone: ZoneInfo, now: datetime
-) -> tuple[datetime, datetime]:
+def _window(start: str | None, end: str | None, zone: ZoneInfo, now: datetime) -> tuple[datetime, datetime]:
     month = now.astimezone(zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0, fold=0)
     following = (month + timedelta(days=32)).replace(day=1)
     lower = month if not start else _time(start, zone, "from")
@@ -100,7 +90,5 @@ def _time(text: str, zone: ZoneInfo, name: str) -> datetime:
     except ValueError:
         time = None
     if time is None or time.tzinfo is None or not 1900 <= time.year <= 9000:  # noqa: PLR2004 - what timestamptz takes
-        raise InvalidQuestion(
-            f"{name} must be like 2026-11-01T00:00:00Z or 2026-11-01, not {text[:60]!r}"
-        )
+        raise InvalidQuestion(f"{name} must be like 2026-11-01T00:00:00Z or 2026-11-01, not {text[:60]!r}")
     return time

@@ -43,9 +43,7 @@ async def commit(
         if staged.parts:
             await _copy(connection, "usage_collection", rows.COLLECTION_COLUMNS,
                         rows.collection_chunks(staged.parts, now_ns))  # fmt: skip
-            await _copy(
-                connection, "usage_point", rows.POINT_COLUMNS, rows.point_chunks(staged.points)
-            )
+            await _copy(connection, "usage_point", rows.POINT_COLUMNS, rows.point_chunks(staged.points))
             await _copy(
                 connection,
                 "usage_delta",
@@ -84,9 +82,7 @@ def _entries(row: asyncpg.Record) -> Entries:
     )
 
 
-async def _copy(
-    connection: asyncpg.Connection, table: str, columns: tuple[str, ...], chunks: Iterable[bytes]
-) -> None:
+async def _copy(connection: asyncpg.Connection, table: str, columns: tuple[str, ...], chunks: Iterable[bytes]) -> None:
     await connection.copy_to_table(table, source=_stream(chunks), columns=columns, format="binary")
 
 

@@ -78,7 +78,7 @@ class Database:
             await connection.close()
         self._pool = await asyncpg.create_pool(
             self._url, min_size=1, max_size=4, timeout=_CONNECT_SECONDS, command_timeout=self._query_seconds_max + 1,
-            server_settings=self._server_settings(self._query_seconds_max),
+            server_settings=self._server_settings(self._query_seconds_max) | {"max_parallel_workers_per_gather": "0"},
         )  # fmt: skip
 
     async def close(self) -> None:

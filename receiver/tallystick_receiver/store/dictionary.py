@@ -23,9 +23,7 @@ Collisions = frozenset[tuple[str, int]]
 """(kind, id) where kind is org, project, metric, dims, series or writer."""
 
 
-async def describe(
-    connection: asyncpg.Connection, streams: list[Stream], writers: list[Writer]
-) -> Collisions:
+async def describe(connection: asyncpg.Connection, streams: list[Stream], writers: list[Writer]) -> Collisions:
     """Write what the dictionaries lack, in a transaction of its own: an entry without points harms nobody.
 
     Returns:
@@ -35,26 +33,19 @@ async def describe(
         return frozenset()
     orgs = {org_id_of(s.org): s.org for s in streams}
     projects = {
-        (org_id_of(s.org), project_id_of(s.org, s.project)): s.project
-        for s in streams
-        if s.project is not None
+        (org_id_of(s.org), project_id_of(s.org, s.project)): s.project for s in streams if s.project is not None
     }
     metrics = {metric_id_of(s.metric, s.unit, s.kind): (s.metric, s.unit, s.kind) for s in streams}
     dims = {(org_id_of(s.org), id_of(s.dims_identity)): s for s in streams}
     series = {(org_id_of(s.org), id_of(s.series_identity)): s for s in streams}
     known = {id_of(w.identity): w for w in writers}
-    org_rows = _columns([(i, name) for i, name in orgs.items()], 2)
+    org_rows = _columns(list(orgs.items()), 2)
     project_rows = _columns([(*key, name) for key, name in projects.items()], 3)
     metric_rows = _columns([(i, *m) for i, m in metrics.items()], 4)
     dims_rows = _columns([_dims_row(key, s) for key, s in dims.items()], 6)
-    series_rows = _columns(
-        [(*key, id_of(s.dims_identity), s.scope) for key, s in series.items()], 4
-    )
+    series_rows = _columns([(*key, id_of(s.dims_identity), s.scope) for key, s in series.items()], 4)
     writer_rows = _columns(
-        [
-            (i, w.credential_org, w.namespace, w.name, w.instance, w.identity)
-            for i, w in known.items()
-        ],
+        [(i, w.credential_org, w.namespace, w.name, w.instance, w.identity) for i, w in known.items()],
         6,
     )
     async with connection.transaction():

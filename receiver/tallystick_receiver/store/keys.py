@@ -46,9 +46,7 @@ async def create_key(
         Its id, and its text, which is not stored and cannot be shown again.
     """
     key_id, text, secret = new_key()
-    await connection.execute(
-        statement("write_key"), key_id, secret, name, sorted(set(scopes)), org, now
-    )
+    await connection.execute(statement("write_key"), key_id, secret, name, sorted(set(scopes)), org, now)
     return key_id, text
 
 

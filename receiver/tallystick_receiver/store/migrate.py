@@ -43,9 +43,7 @@ def migrations() -> list[Migration]:
         match = re.fullmatch(r"(\d{4})_([a-z0-9_]+)\.sql", path.name)
         if match is None:
             raise MigrationError(f"{path.name} is not named like 0001_verb_object.sql")
-        found.append(
-            Migration(number=int(match[1]), name=match[2], sql=path.read_text(encoding="utf-8"))
-        )
+        found.append(Migration(number=int(match[1]), name=match[2], sql=path.read_text(encoding="utf-8")))
     return found
 
 
@@ -82,21 +80,16 @@ async def pending(connection: asyncpg.Connection) -> list[Migration]:
     if await connection.fetchval("SELECT to_regclass('schema_migration')") is None:
         return shipped
     applied = {
-        row["number"]: row
-        for row in await connection.fetch("SELECT number, name, checksum FROM schema_migration")
+        row["number"]: row for row in await connection.fetch("SELECT number, name, checksum FROM schema_migration")
     }
     known = {migration.number for migration in shipped}
     newer = sorted(set(applied) - known)
     if newer:
-        raise MigrationError(
-            f"the database has migration {newer[-1]:04}, which this version does not know: upgrade"
-        )
+        raise MigrationError(f"the database has migration {newer[-1]:04}, which this version does not know: upgrade")
     for migration in shipped:
         row = applied.get(migration.number)
         if row is not None and row["checksum"] != migration.checksum:
-            raise MigrationError(
-                f"migration {migration.number:04} was changed after it was applied: restore the file"
-            )
+            raise MigrationError(f"migration {migration.number:04} was changed after it was applied: restore the file")
     return [migration for migration in shipped if migration.number not in applied]
 
 

@@ -21,7 +21,7 @@ _SCALE_MASK: Final = 0x3FFF
 
 
 def microseconds(nanoseconds: np.ndarray) -> np.ndarray:
-    """timestamptz as COPY carries it: whole microseconds since 2000-01-01."""
+    """A timestamptz as COPY carries it: whole microseconds since 2000-01-01."""
     whole: np.ndarray = (nanoseconds - POSTGRES_EPOCH_NS) // 1000
     return whole
 
@@ -61,9 +61,7 @@ def int4(value: int) -> bytes:
 def array(values: np.ndarray) -> bytes:
     """A one-dimensional array field of a fixed-width integer type."""
     width = values.dtype.itemsize
-    items = np.empty(
-        len(values), dtype=[("length", ">i4"), ("value", values.dtype.newbyteorder(">").str)]
-    )
+    items = np.empty(len(values), dtype=[("length", ">i4"), ("value", values.dtype.newbyteorder(">").str)])
     items["length"] = width
     items["value"] = values
     return _array_field(_OIDS[values.dtype], len(values), items.tobytes())
@@ -92,9 +90,7 @@ def numeric(value: Decimal) -> bytes:
     groups.reverse()
     if not groups:
         weight = 0
-    head = struct.pack(
-        ">hhHH", len(groups), weight, 0x4000 if sign and groups else 0, scale & _SCALE_MASK
-    )
+    head = struct.pack(">hhHH", len(groups), weight, 0x4000 if sign and groups else 0, scale & _SCALE_MASK)
     body = head + struct.pack(f">{len(groups)}h", *groups)
     return struct.pack(">i", len(body)) + body
 
@@ -125,9 +121,7 @@ class Items:
     def __init__(self, values: np.ndarray) -> None:
         self._oid = _OIDS[values.dtype]
         self._width = values.dtype.itemsize + 4
-        items = np.empty(
-            len(values), dtype=[("length", ">i4"), ("value", values.dtype.newbyteorder(">").str)]
-        )
+        items = np.empty(len(values), dtype=[("length", ">i4"), ("value", values.dtype.newbyteorder(">").str)])
         items["length"] = values.dtype.itemsize
         items["value"] = values
         self._content = items.tobytes()

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 def quarantine_id_of(point: RefusedPoint) -> int:
     """The same refused point has the same id however often it is sent."""
-    return id_of(
-        identity_text("quarantine", point.credential_org, point.encoding, point.body.hex())
-    )
+    return id_of(identity_text("quarantine", point.credential_org, point.encoding, point.body.hex()))
 
 
 async def write_quarantine(

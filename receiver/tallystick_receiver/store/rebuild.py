@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 
 from tallystick.quantity import Quantity
 from tallystick.refusal import MEANING, Reason
@@ -24,8 +25,6 @@ from tallystick_receiver.store.statements import statement
 
 if TYPE_CHECKING:
     import asyncpg
-
-_DELTA = 1
 
 
 async def refused_points(
@@ -81,9 +80,7 @@ def _identities(row: asyncpg.Record) -> tuple[Stream, Writer]:
     return stream, writer
 
 
-def _request(
-    stream: Stream, writer: Writer, points: Points, position: int
-) -> ExportMetricsServiceRequest:
+def _request(stream: Stream, writer: Writer, points: Points, position: int) -> ExportMetricsServiceRequest:
     name, version, scope_attributes, schema_url = json.loads(stream.scope)
     request = ExportMetricsServiceRequest()
     resource_metrics = request.resource_metrics.add()
@@ -99,7 +96,7 @@ def _request(
     if stream.kind == LEVEL:
         point = metric.gauge.data_points.add()
     else:
-        metric.sum.aggregation_temporality = _DELTA
+        metric.sum.aggregation_temporality = AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
         metric.sum.is_monotonic = True
         point = metric.sum.data_points.add()
     point.start_time_unix_nano = int(points.start_ns[position])
@@ -125,7 +122,7 @@ def _pair(key: str, value: list[Any]) -> KeyValue:
 
 
 def _value(value: list[Any]) -> AnyValue:
-    tag, content = value[0], value[1] if len(value) > 1 else None
+    tag, content = value[0], value[-1]
     found = AnyValue()
     match tag:
         case "s":

@@ -24,9 +24,7 @@ _FOLLOWER_SECONDS: Final = 5.0
 class Roller:
     """Rolls up every `seconds`; a follower asks now and then whether the leader is gone."""
 
-    def __init__(
-        self, database: Database, telemetry: Telemetry, *, seconds: float, rows_max: int
-    ) -> None:
+    def __init__(self, database: Database, telemetry: Telemetry, *, seconds: float, rows_max: int) -> None:
         self._database = database
         self._telemetry = telemetry
         self._seconds = seconds
@@ -53,12 +51,12 @@ class Roller:
                     connection.terminate()
             except Unavailable as error:
                 _log.warning("rolling pauses: %s", error)
-            except Exception:  # the outermost loop of a background task
+            except Exception:  # noqa: BLE001 - the outermost loop of a background task
                 _log.exception("rolling failed in an unforeseen way")
             await asyncio.sleep(self._seconds)
 
     async def _lead(self, connection: asyncpg.Connection) -> None:
-        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LEADER_LOCK):
+        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LEADER_LOCK):  # noqa: ASYNC110
             await asyncio.sleep(_FOLLOWER_SECONDS)
         while True:
             await asyncio.sleep(self._seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
@@ -69,16 +70,14 @@ def delta_chunks(deltas: Deltas) -> Iterator[bytes]:
     yield pgcopy.HEADER
     is_level = deltas.level_ns >= 0
     org, quarter = deltas.org_id, deltas.quarter_ns
-    bounds = np.flatnonzero(
-        (org[1:] != org[:-1]) | (quarter[1:] != quarter[:-1]) | (is_level[1:] != is_level[:-1])
-    )
+    bounds = np.flatnonzero((org[1:] != org[:-1]) | (quarter[1:] != quarter[:-1]) | (is_level[1:] != is_level[:-1]))
     edges = [0, *(bounds + 1).tolist(), len(deltas)]
     dims, mantissas = pgcopy.Items(deltas.dims_id), pgcopy.Items(deltas.mantissa)
     exponents = pgcopy.Items(deltas.exponent) if deltas.exponent.any() else None
     points = pgcopy.Items(deltas.points) if (deltas.points > 1).any() else None
     levels = pgcopy.Items(deltas.level_ns)
     quarter_us = pgcopy.microseconds(quarter)
-    for first, last in zip(edges, edges[1:], strict=False):
+    for first, last in itertools.pairwise(edges):
         for start in range(first, last, _DELTAS_A_ROW):
             stop = min(start + _DELTAS_A_ROW, last)
             yield pgcopy.row([
@@ -95,9 +94,7 @@ def metric_sums_of(points: Points) -> tuple[np.ndarray, np.ndarray, list[Decimal
     if len(points) == 1:
         quantity = Quantity(int(points.mantissa[0]), int(points.exponent[0]))
         return points.metric_id, np.ones(1, dtype=np.int32), [quantity.to_decimal()]
-    metric_ids, inverse, counts = np.unique(
-        points.metric_id, return_inverse=True, return_counts=True
-    )
+    metric_ids, inverse, counts = np.unique(points.metric_id, return_inverse=True, return_counts=True)
     sums = []
     for number in range(len(metric_ids)):
         chosen = inverse == number

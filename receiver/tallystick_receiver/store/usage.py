@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
 _WIDE: Final = Context(prec=2000)
 """Decimal's own + rounds to 28 digits; a sum of 64-bit mantissas has more."""
-_PROJECT_NEEDS_ORG: Final = (
-    "projectId needs orgId: a project's name means something within its organisation only"
-)
+_PROJECT_NEEDS_ORG: Final = "projectId needs orgId: a project's name means something within its organisation only"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +69,7 @@ async def read_usage(database: Database, question: Question, rows_max: int) -> U
         database.reading() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        metrics = {
-            row["metric_id"]: row for row in await connection.fetch(statement("read_metrics"))
-        }
+        metrics = {row["metric_id"]: row for row in await connection.fetch(statement("read_metrics"))}
         chosen = {i: m for i, m in metrics.items() if _matches(m["key"], question.types)}
         orgs = (
             [org_id_of(question.org)]
@@ -84,15 +80,11 @@ async def read_usage(database: Database, question: Question, rows_max: int) -> U
             found = await _read_sums(connection, question, orgs, chosen, rows_max)
             levels = await _read_levels(connection, question, orgs, chosen, rows_max)
             whole = replace(question, group_by=("type",))
-            level_totals = (
-                await _read_levels(connection, whole, orgs, chosen, rows_max) if levels else []
-            )
+            level_totals = await _read_levels(connection, whole, orgs, chosen, rows_max) if levels else []
         except asyncpg.InvalidParameterValueError as error:
             raise InvalidQuestion(str(error)) from None
     if len(found) + len(levels) > rows_max:
-        raise InvalidQuestion(
-            f"the answer has more than {rows_max} rows: ask for a shorter window or fewer groups"
-        )
+        raise InvalidQuestion(f"the answer has more than {rows_max} rows: ask for a shorter window or fewer groups")
     rows = [_row(r, metrics) for r in (*found, *levels)]
     return Usage(rows=rows, totals=_totals(rows) + [_row(r, metrics) for r in level_totals])
 
@@ -108,9 +100,7 @@ async def _read_sums(
     if not ids or not orgs:
         return []
     by_dims = bool(question.dimensions or question.filters)
-    ranges = ranges_of(
-        question.start, question.end, question.unit, question.zone, hourly=not by_dims
-    )
+    ranges = ranges_of(question.start, question.end, question.unit, question.zone, hourly=not by_dims)
     if by_dims:
         arguments = (
             *_common(question, orgs, ids, ranges),
@@ -142,9 +132,7 @@ async def _read_levels(
     return list(await connection.fetch(statement("read_levels"), *arguments))
 
 
-def _common(
-    question: Question, orgs: list[int], metric_ids: list[int], ranges: Ranges
-) -> tuple[object, ...]:
+def _common(question: Question, orgs: list[int], metric_ids: list[int], ranges: Ranges) -> tuple[object, ...]:
     project = (
         project_id_of(question.org, question.project)
         if question.org is not None and question.project is not None
@@ -167,9 +155,7 @@ def _columns(ranges: list[Range]) -> tuple[list[datetime], list[datetime]]:
 def _matches(key: str, types: tuple[str, ...]) -> bool:
     """Whether a metric's key is asked for: exactly, or by a pattern that ends in *."""
     wanted = [t.lower() for t in types]
-    return not wanted or any(
-        key.startswith(t[:-1]) if t.endswith("*") else key == t for t in wanted
-    )
+    return not wanted or any(key.startswith(t[:-1]) if t.endswith("*") else key == t for t in wanted)
 
 
 def _row(row: asyncpg.Record, metrics: dict[int, Any]) -> UsageRow:

@@ -81,9 +81,7 @@ class UsageWriter:
         for batch in batches if collisions else ():
             _refuse_collisions(batch, collisions)
         refused = [point for batch in batches for point in batch.refused]
-        staged = await commit(
-            connection, collections_of(batches), refused, self._now_ns(), self._quarantine_rows_max
-        )
+        staged = await commit(connection, collections_of(batches), refused, self._now_ns(), self._quarantine_rows_max)
         await self._keep_conflicts(connection, batches, staged.verdicts)
         return staged.verdicts
 
@@ -93,12 +91,8 @@ class UsageWriter:
         """Conflicts are rare: they are described in a second transaction, before anybody is answered."""
         for batch, verdict in zip(batches, verdicts, strict=True):
             if len(verdict.conflicts):
-                points = await refused_points(
-                    connection, verdict.conflicts, Reason.CONFLICT, batch.credential_org
-                )
-                await write_quarantine(
-                    connection, points, self._now_ns(), self._quarantine_rows_max
-                )
+                points = await refused_points(connection, verdict.conflicts, Reason.CONFLICT, batch.credential_org)
+                await write_quarantine(connection, points, self._now_ns(), self._quarantine_rows_max)
 
 
 def _collides(stream: Stream, collisions: Collisions) -> bool:
@@ -118,9 +112,7 @@ def _refuse_collisions(batch: Batch, collisions: Collisions) -> None:
     collided = {id_of(s.series_identity): s for s in batch.streams if _collides(s, collisions)}
     writers = {id_of(w.identity): w for w in batch.writers}
     bad_writers = [i for i in writers if ("writer", i) in collisions]
-    mask = np.isin(batch.points.series_id, list(collided)) | np.isin(
-        batch.points.writer_id, bad_writers
-    )
+    mask = np.isin(batch.points.series_id, list(collided)) | np.isin(batch.points.writer_id, bad_writers)
     points = batch.points.take(mask)
     for position in range(len(points)):
         stream = collided.get(int(points.series_id[position]))
