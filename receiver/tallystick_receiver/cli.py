@@ -20,6 +20,7 @@ from rich.table import Table
 
 from tallystick_receiver.access import SCOPES
 from tallystick_receiver.app import NotLoopbackError, Receiver
+from tallystick_receiver.demo.command import demo_command
 from tallystick_receiver.embedded import EmbeddedMissingError
 from tallystick_receiver.errors import Unavailable
 from tallystick_receiver.serve import database_url, serve
@@ -99,6 +100,9 @@ def serve_command(**flags: Any) -> None:
         click.echo(f"usage at http://{host}:{receiver.port}/api/usage")
 
     _run(serve(_settings(flags), ready))
+
+
+main.add_command(demo_command)
 
 
 @main.command("migrate")
