@@ -10,6 +10,9 @@ import argparse
 import asyncio
 import http.client
 import shutil
+import socket
+import subprocess
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -72,7 +75,7 @@ def collections(requests: int, bodies: list[bytes], first_ns: int) -> Iterator[b
         yield stamped(bodies[number % len(bodies)], end - 10**9, end)
 
 
-def send(port: int, bodies: Iterator[bytes], connections: int = 2) -> list[float]:
+def send(port: int, bodies: Iterator[bytes], connections: int = 2, path: str = "/v1/metrics") -> list[float]:
     """Send all bodies over some connections; seconds until each answer."""
     lock, latencies = threading.Lock(), []
     repeated: Counter[bytes] = Counter()
@@ -86,10 +89,10 @@ def send(port: int, bodies: Iterator[bytes], connections: int = 2) -> list[float
                 return
             begun = time.perf_counter()
             while True:
-                connection.request("POST", "/v1/metrics", body, {"Content-Type": "application/x-protobuf"})
+                connection.request("POST", path, body, {"Content-Type": "application/x-protobuf"})
                 response = connection.getresponse()
                 answer = response.read()
-                if response.status == 200:
+                if response.status in (200, 204):
                     break
                 repeated[answer] += 1
                 time.sleep(0.5)
@@ -158,6 +161,32 @@ def bare_copy(running: Servers, requests: int) -> dict[str, float]:
             "wal_bytes": cost.wal_bytes / points}  # fmt: skip
 
 
+def victoria(requests: int, bodies: list[bytes], first_ns: int) -> dict[str, float]:
+    """A peer that keeps samples but no ledger: the same bodies to VictoriaMetrics."""
+    with tempfile.TemporaryDirectory() as folder, socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        free.close()
+        peer = subprocess.Popen(
+            ["victoria-metrics", f"-storageDataPath={folder}", f"-httpListenAddr=127.0.0.1:{port}"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )
+        for line in peer.stderr:
+            if "started server" in line:
+                break
+        threading.Thread(target=peer.stderr.read, daemon=True).start()
+        process = psutil.Process(peer.pid)
+        send(port, collections(4, bodies, first_ns - 10**12), path="/opentelemetry/v1/metrics")
+        before = process.cpu_times()
+        send(port, collections(requests, bodies, first_ns), path="/opentelemetry/v1/metrics")
+        after, rss = process.cpu_times(), process.memory_info().rss
+        peer.terminate()
+        peer.wait()
+    points = requests * POINTS_A_REQUEST
+    total = (after.user + after.system - before.user - before.system) / points * 1e6
+    return {"name": "victoria-metrics", "points": points, "total_us": total, "rss_mb": rss / 1e6}
+
+
 def memory(running: Servers, first_ns: int) -> dict[str, float]:
     """A 64 MiB body beside 16 connections."""
     point = request_of(range(1000), ["large"])
@@ -177,7 +206,7 @@ def main(argv: list[str] | None = None) -> list[dict[str, float]]:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
     requests = 40 if parser.parse_args(argv).quick else 200
-    halves = [request_of(range(0, 5000), ["w"]), request_of(range(5000, SERIES), ["w"])]
+    halves = [request_of(range(5000), ["w"]), request_of(range(5000, SERIES), ["w"])]
     shared = [request_of(range(n * 250, n * 250 + 250), [f"w{w}" for w in range(20)]) for n in range(40)]
     now = time.time_ns() // 3_600_000_000_000 * 3_600_000_000_000 - 5 * 3_600_000_000_000
     hour = 3_600_000_000_000
@@ -200,7 +229,7 @@ def main(argv: list[str] | None = None) -> list[dict[str, float]]:
             bare_copy(running, requests),
         ]
         if shutil.which("victoria-metrics"):
-            print("victoria-metrics is on the PATH: compare by hand, see benchmarks/README.md")
+            rows.append(victoria(requests, halves, now))
         rows.append(memory(running, now + 4 * hour))
     for row in rows:
         print(" ".join(f"{k}={v:.2f}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()))

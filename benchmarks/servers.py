@@ -51,7 +51,9 @@ class Servers:
         self._postmaster = psutil.Process(self.postgres.get_pid())
         self.receiver = subprocess.Popen(
             [sys.executable, "-m", "tallystick_receiver", "serve", "--listen", "127.0.0.1:0"],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
             env={**os.environ, "DATABASE_URL": self.database_url, "TALLYSTICK_LATE_SECONDS_MAX": "3000000"},
         )
         line = self.receiver.stdout.readline()
@@ -99,7 +101,7 @@ class Servers:
 def servers() -> Iterator[Servers]:
     """Both, in a folder that is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="tallystick-bench-", ignore_cleanup_errors=True) as folder:
-        os.chmod(folder, 0o755)
+        Path(folder).chmod(0o755)
         running = Servers(Path(folder))
         try:
             yield running

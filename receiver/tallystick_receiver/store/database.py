@@ -14,7 +14,8 @@ from tallystick_receiver.errors import StoreRejected, Unavailable
 from tallystick_receiver.store.migrate import migrate
 
 _log = logging.getLogger(__name__)
-_VERSION_MIN: Final = 160000
+_VERSION_MIN: Final = 16
+_FIRST_CONNECT_SECONDS: Final = 30.0
 _CONNECT_SECONDS: Final = 3.0
 _DATA_ERRORS: Final = ("22", "23")
 
@@ -34,6 +35,26 @@ PASSING: Final = (
 
 class DatabaseTooOldError(Exception):
     """PostgreSQL before version 16."""
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
+    """One connection, without bounds on its statements: for migrations and commands.
+
+    Raises:
+        DatabaseTooOldError: before PostgreSQL 16.
+        Unavailable: the database is out of reach or refuses us.
+    """
+    try:
+        connection = await asyncpg.connect(url, timeout=_FIRST_CONNECT_SECONDS)
+    except (*PASSING, asyncpg.PostgresError, ValueError) as error:
+        raise Unavailable(_sentence(error)) from error
+    try:
+        if connection.get_server_version().major < _VERSION_MIN:
+            raise DatabaseTooOldError(f"PostgreSQL {_VERSION_MIN} or later is needed")
+        yield connection
+    finally:
+        await connection.close()
 
 
 class Database:
@@ -66,16 +87,12 @@ class Database:
         """Migrate, and open the pool.
 
         Raises:
-            MigrationError, DatabaseTooOldError, OSError, asyncpg.PostgresError: this database cannot be used.
+            MigrationError, DatabaseTooOldError: this database cannot be used.
+            Unavailable: it is out of reach.
         """
-        connection = await asyncpg.connect(self._url, timeout=30)
-        try:
-            if connection.get_server_version().major * 10000 < _VERSION_MIN:
-                raise DatabaseTooOldError("PostgreSQL 16 or later is needed")
+        async with connected(self._url) as connection:
             for migration in await migrate(connection):
                 _log.info("applied migration %04d %s", migration.number, migration.name)
-        finally:
-            await connection.close()
         self._pool = await asyncpg.create_pool(
             self._url, min_size=1, max_size=4, timeout=_CONNECT_SECONDS, command_timeout=self._query_seconds_max + 1,
             server_settings=self._server_settings(self._query_seconds_max) | {"max_parallel_workers_per_gather": "0"},

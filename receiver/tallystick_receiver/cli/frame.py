@@ -1,0 +1,76 @@
+"""What every command shares: flags from the table of settings, one way to run, one way to print."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, TypeVar
+
+import aiohttp
+import click
+from rich.console import Console
+from rich.table import Table
+
+from tallystick_receiver.app import NotLoopbackError
+from tallystick_receiver.embedded import EmbeddedMissingError
+from tallystick_receiver.errors import Unavailable
+from tallystick_receiver.settings import Settings, SettingsError, read_settings, table
+from tallystick_receiver.store.database import DatabaseTooOldError
+from tallystick_receiver.store.migrate import MigrationError
+
+Result = TypeVar("Result")
+_KNOWN_ERRORS: Final = (
+    MigrationError, DatabaseTooOldError, NotLoopbackError, EmbeddedMissingError, Unavailable, OSError,
+    aiohttp.ClientError,
+)  # fmt: skip
+_FIGURES: Final = ("quantity", "count")
+
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+
+
+def settings_options(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A flag for each named setting (all, when none is named), from the one table."""
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        for row in reversed(table()):
+            if not names or row.name in names:
+                flag = "--" + row.name.replace("_", "-")
+                shown = f"{row.meaning} [{row.environment}, default {row.default or 'none'}]"
+                command = click.option(flag, row.name, default=None, help=shown)(command)
+        return command
+
+    return add
+
+
+def settings_of(flags: dict[str, Any]) -> Settings:
+    """Settings from flags and the environment; a bad one is a usage error (exit code 2)."""
+    try:
+        return read_settings(flags, os.environ)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def run(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine; errors that a person can do something about become one sentence and exit code 1."""
+    try:
+        return asyncio.run(work)
+    except _KNOWN_ERRORS as error:
+        raise click.ClickException(str(error) or type(error).__name__) from None
+
+
+def show(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+    """Print rows as a table, or as JSON."""
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        return
+    if not rows:
+        click.echo("none")
+        return
+    shown = Table(box=None, header_style="bold")
+    for name in rows[0]:
+        shown.add_column(name, overflow="fold", justify="right" if name in _FIGURES else "left")
+    for row in rows:
+        shown.add_row(*("" if value is None else str(value) for value in row.values()))
+    Console().print(shown)
