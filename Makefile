@@ -38,7 +38,7 @@ bench: $(INSTALLED)
 	@set -e; for script in $(BENCHMARKS); do echo "== $$script"; $(BIN)/python $$script $(ARGS); done
 
 clean:
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .cache dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find src exporter receiver tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # pip 25.1 is the first that knows dependency groups; the stamp comes last, so an interrupted installation is repeated.
