@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final
 
-from tallystick_receiver.otlp.attributes import Attributes
+from tallystick_receiver.attributes import Attributes
 
 NO_PROJECT: Final = 0
 SUM: Final = "sum"

@@ -19,6 +19,13 @@ from tallystick.semconv import (
     SERVICE_NAMESPACE,
     UNIT_LENGTH_MAX,
 )
+from tallystick_receiver.attributes import (
+    Attributes,
+    Value,
+    canonical,
+    check_text,
+    dimension_value,
+)
 from tallystick_receiver.identity import (
     LEVEL,
     Stream,
@@ -26,13 +33,6 @@ from tallystick_receiver.identity import (
     id_of,
     metric_id_of,
     org_id_of,
-)
-from tallystick_receiver.otlp.attributes import (
-    Attributes,
-    Value,
-    canonical,
-    check_text,
-    dimension_value,
 )
 
 _COLUMNS: Final = 4

@@ -83,9 +83,7 @@ async def read_body(
     """
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower() or "identity"
     if encoding not in ENCODINGS:
-        raise BodyError(
-            415, f"Content-Encoding {encoding[:40]!r} is not one of {', '.join(ENCODINGS)}"
-        )
+        raise BodyError(415, f"Content-Encoding {encoding[:40]!r} is not one of {', '.join(ENCODINGS)}")
     if request.content_length is not None and request.content_length > size_max:
         raise BodyError(413, f"the body is larger than {size_max} bytes")
     received = _Growing(size_max, small_max)
@@ -118,11 +116,7 @@ async def read_body(
 def _expand(compressed: Buffer, encoding: str, into: _Growing, stop_above: int) -> bool:
     """Decompress into `into`; False when it was given up because there is more than `stop_above`."""
     try:
-        for chunk in (
-            _zstd(compressed)
-            if encoding == "zstd"
-            else _deflate(compressed, _GZIP_OR_ZLIB[encoding])
-        ):
+        for chunk in _zstd(compressed) if encoding == "zstd" else _deflate(compressed, _GZIP_OR_ZLIB[encoding]):
             if into.size + len(chunk) > stop_above < into._size_max:  # noqa: SLF001 - the same module
                 into.close()
                 return False
@@ -133,7 +127,7 @@ def _expand(compressed: Buffer, encoding: str, into: _Growing, stop_above: int) 
 
 
 def _deflate(compressed: Buffer, wbits: int) -> Iterator[bytes]:
-    """gzip (of any number of members) or zlib, in chunks."""
+    """Gzip (of any number of members) or zlib, in chunks."""
     rest = compressed[:]
     while True:
         member = zlib.decompressobj(wbits)
@@ -151,9 +145,7 @@ def _deflate(compressed: Buffer, wbits: int) -> Iterator[bytes]:
 def _zstd(compressed: Buffer) -> Iterator[bytes]:
     rest = compressed[:]
     while rest:
-        frame = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj(
-            read_across_frames=False
-        )
+        frame = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj(read_across_frames=False)
         for start in range(0, len(rest), 1 << 14):
             chunk = frame.decompress(rest[start : start + (1 << 14)])
             if chunk:

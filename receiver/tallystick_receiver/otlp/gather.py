@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from tallystick_receiver.admission import TimeLimits
-from tallystick_receiver.otlp.protobuf import PREFIX, scan_unusual_point
+from tallystick_receiver.otlp.protobuf_points import PREFIX, scan_unusual_point
 from tallystick_receiver.otlp.scan import Columns, Scan
 from tallystick_receiver.otlp.wire import Buffer
 
@@ -41,18 +41,14 @@ def admit_points(buffer: Buffer, scan: Scan, limits: TimeLimits) -> None:
                 buffer.madvise(MADV_DONTNEED, 0, done)
 
 
-def _usual(
-    buffer: Buffer, at: np.ndarray, to: np.ndarray, row: np.ndarray, block: np.ndarray, scan: Scan
-) -> Columns:
+def _usual(buffer: Buffer, at: np.ndarray, to: np.ndarray, row: np.ndarray, block: np.ndarray, scan: Scan) -> Columns:
     content = np.frombuffer(buffer, dtype=np.uint8)
     prefix = content[np.minimum(at[:, None] + np.arange(PREFIX), len(content) - 1)]
     tag = prefix[:, 18]
     usual = (prefix[:, 0] == _START_TAG) & (prefix[:, 9] == _TIME_TAG)
     usual &= (tag == _INT_TAG) | (tag == _DOUBLE_TAG)
     for position in np.flatnonzero(~usual).tolist():
-        scan_unusual_point(
-            buffer, int(at[position]), int(to[position]), scan.block(int(block[position])), scan
-        )
+        scan_unusual_point(buffer, int(at[position]), int(to[position]), scan.block(int(block[position])), scan)
     chosen = np.flatnonzero(usual)
     prefix = prefix[chosen]
     value = np.ascontiguousarray(prefix[:, 19:27])

@@ -14,15 +14,16 @@ import orjson
 
 from tallystick.refusal import Reason, Refused
 from tallystick.semconv import ATTRIBUTES_MAX, INT64_MAX, INT64_MIN
+from tallystick_receiver.attributes import DEPTH_MAX, Attributes, Value, canonical
 from tallystick_receiver.identity import identity_text
-from tallystick_receiver.otlp.attributes import DEPTH_MAX, Attributes, Value, canonical
-from tallystick_receiver.otlp.protobuf import RESOURCE_ATTRIBUTES_MAX, kind_of
+from tallystick_receiver.otlp.metric_kinds import RESOURCE_ATTRIBUTES_MAX, Shape, kind_of
 from tallystick_receiver.otlp.scan import Block, Scan
 from tallystick_receiver.otlp.wire import Malformed
 from tallystick_receiver.streams import Metric, Source
 
 _SHAPES: Final = (
-    ("gauge", 5), ("sum", 7), ("histogram", 9), ("exponentialHistogram", 10), ("summary", 11),
+    ("gauge", Shape.GAUGE), ("sum", Shape.SUM), ("histogram", Shape.HISTOGRAM),
+    ("exponentialHistogram", Shape.EXPONENTIAL_HISTOGRAM), ("summary", Shape.SUMMARY),
 )  # fmt: skip
 _TEMPORALITY: Final = {"AGGREGATION_TEMPORALITY_DELTA": 1, "AGGREGATION_TEMPORALITY_CUMULATIVE": 2}
 _UINT64_MAX: Final = 2**64 - 1
@@ -66,13 +67,12 @@ def _scan_metric(
     scan: Scan,
     points: list[Any],
 ) -> None:
-    for name, shape in _SHAPES:
-        content = _get(message, name)
-        if content is not None:
-            break
-    else:
+    found = next(
+        ((name, shape, _get(message, name)) for name, shape in _SHAPES if _get(message, name) is not None), None
+    )
+    if found is None:
         return
-    content = _object(content)
+    name, shape, content = found[0], found[1], _object(found[2])
     block = Block(
         source=source,
         metric=_metric(message, content, shape, envelope, source, scan),
@@ -115,15 +115,11 @@ def _scan_point(point: dict[str, Any], block: Block, metric: Metric, scan: Scan,
 
 def _source(resource: dict[str, Any], scan: Scan) -> Source | Refused:
     try:
-        attributes = _attributes(
-            _get(resource, "attributes") or [], RESOURCE_ATTRIBUTES_MAX, is_resource=True
-        )
+        attributes = _attributes(_get(resource, "attributes") or [], RESOURCE_ATTRIBUTES_MAX, is_resource=True)
         key = (scan.credential_org, identity_text([[k, v] for k, v in attributes]).encode())
         source = scan.streams.sources.get(key)
         if source is None:
-            source = scan.streams.sources[key] = scan.streams.source(
-                attributes, scan.credential_org
-            )
+            source = scan.streams.sources[key] = scan.streams.source(attributes, scan.credential_org)
     except Refused as refused:
         return refused
     except (TypeError, ValueError, KeyError, AttributeError) as error:
@@ -139,15 +135,11 @@ def _metric(
         return source
     _, scope, schema_url = envelope
     temporality = _get(content, "aggregationTemporality") or 0
-    temporality = (
-        _TEMPORALITY.get(temporality, temporality) if isinstance(temporality, str) else temporality
-    )
+    temporality = _TEMPORALITY.get(temporality, temporality) if isinstance(temporality, str) else temporality
     try:
         kind = kind_of(shape, temporality, monotonic=bool(_get(content, "isMonotonic")))
         pairs = [[k, v] for k, v in _attributes(_get(scope, "attributes") or [], ATTRIBUTES_MAX)]
-        scope_text = identity_text(
-            _get(scope, "name") or "", _get(scope, "version") or "", pairs, schema_url
-        )
+        scope_text = identity_text(_get(scope, "name") or "", _get(scope, "version") or "", pairs, schema_url)
         name, unit = _get(message, "name") or "", _get(message, "unit") or ""
         if not isinstance(name, str) or not isinstance(unit, str):
             raise Refused(Reason.INVALID_NAME)  # noqa: TRY301 - one way out for all refusals
@@ -265,9 +257,7 @@ def _rebuilder(
     resource, scope, schema_url = envelope
 
     def rebuild(point: bytes) -> bytes:
-        kept = {
-            key: value for key, value in content.items() if key not in ("dataPoints", "data_points")
-        }
+        kept = {key: value for key, value in content.items() if key not in ("dataPoints", "data_points")}
         metric = {"name": _get(message, "name"), "unit": _get(message, "unit")}
         metric[shape] = kept | {"dataPoints": [json.loads(point)]}
         in_scope = {"scope": scope, "metrics": [metric], "schemaUrl": schema_url}

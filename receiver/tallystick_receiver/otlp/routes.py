@@ -63,9 +63,7 @@ class Otlp:
                 response = failure(content_type, 405, "only POST is supported")
                 response.headers["Allow"] = "POST"
                 return response
-            encoding = _ENCODING_OF.get(
-                request.content_type.lower() if "Content-Type" in request.headers else ""
-            )
+            encoding = _ENCODING_OF.get(request.content_type.lower() if "Content-Type" in request.headers else "")
             if encoding is None:
                 raise BodyError(415, f"Content-Type must be {PROTOBUF_TYPE} or {JSON_TYPE}")  # noqa: TRY301
             receipt, reasons = await self._store(request, encoding, credential_org)
@@ -77,9 +75,7 @@ class Otlp:
             return failure(content_type, 503, str(error))
         return success(content_type, receipt.refused, reasons)
 
-    async def replay(
-        self, body: bytes, encoding: str, credential_org: str | None
-    ) -> tuple[Receipt, str]:
+    async def replay(self, body: bytes, encoding: str, credential_org: str | None) -> tuple[Receipt, str]:
         """Send a quarantined point through the same stages again.
 
         Raises:
@@ -107,11 +103,10 @@ class Otlp:
                 points_max=settings.points_per_request_max,
             )  # fmt: skip
 
-        return await self._run(work)
+        batch: Batch = await self._run(work)
+        return batch
 
-    async def _store(
-        self, request: web.Request, encoding: str, credential_org: str | None
-    ) -> tuple[Receipt, str]:
+    async def _store(self, request: web.Request, encoding: str, credential_org: str | None) -> tuple[Receipt, str]:
         if self._in_flight >= self._settings.requests_in_flight_max:
             raise Unavailable(f"{self._in_flight} requests are in flight already")
         self._in_flight += 1
@@ -135,9 +130,7 @@ class Otlp:
                     large=self._large, run=self._run,
                 )  # fmt: skip
         except TimeoutError:
-            raise BodyError(
-                408, f"the body did not arrive within {settings.body_seconds_max:g} s"
-            ) from None
+            raise BodyError(408, f"the body did not arrive within {settings.body_seconds_max:g} s") from None
 
     async def _decode_and_submit(
         self, body: Buffer, encoding: str, credential_org: str | None
@@ -169,6 +162,4 @@ def _reasons(batch: Batch, receipt: Receipt) -> str:
         counts["conflict"] += conflicts
     listed = ", ".join(f"{count} {reason}" for reason, count in counts.most_common(10))
     example = next((point.detail for point in batch.refused), "")
-    return f"{receipt.refused} points refused and kept in quarantine: {listed}. {example}"[
-        :1000
-    ].strip()
+    return f"{receipt.refused} points refused and kept in quarantine: {listed}. {example}"[:1000].strip()

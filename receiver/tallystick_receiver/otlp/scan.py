@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from tallystick.refusal import Reason, Refused
+from tallystick.refusal import Refused
 from tallystick_receiver.admission import TimeLimits, decimals_of, refuse_times, refuse_values
 from tallystick_receiver.identity import Stream
 from tallystick_receiver.otlp.wire import Malformed
@@ -108,28 +108,23 @@ class Scan:
 
     def check_size(self) -> None:
         """Raises Malformed when the request holds more than is accepted in one."""
-        if (
-            len(self.fast.row) + len(self._read.row) + self._refused_count + len(self._blocks)
-            > self._points_max
-        ):
+        if len(self.fast.row) + len(self._read.row) + self._refused_count + len(self._blocks) > self._points_max:
             raise Malformed(f"more than {self._points_max} points and metrics in one request")
 
-    def add(
-        self, block: Block, row: int, start: int, end: int, value: float, at: int, to: int
-    ) -> None:
+    def add(self, block: Block, row: int, start: int, end: int, value: float, at: int, to: int) -> None:
         """A point whose numbers are read; times as unsigned nanoseconds, value as it was sent."""
         if not self._blocks or self._blocks[-1] is not block:
             self.open_block(block)
-        read, is_double = self._read, isinstance(value, float)
+        read = self._read
         read.at.append(at)
         read.to.append(to)
         read.row.append(row)
         read.block.append(len(self._blocks) - 1)
         read.start.append(start)
         read.end.append(end)
-        read.integer.append(0 if is_double else value)
-        read.double.append(value if is_double else 0.0)
-        read.is_double.append(is_double)
+        read.integer.append(0 if isinstance(value, float) else value)
+        read.double.append(value if isinstance(value, float) else 0.0)
+        read.is_double.append(isinstance(value, float))
 
     def refuse(self, refused: Refused, block: Block, at: int, to: int) -> None:
         """A point that will never be right."""
@@ -212,11 +207,18 @@ class Scan:
         self._new_streams |= self.streams.describe(row)
         self._parts.append(
             Points(
-                org_id=ids[row, ORG], dims_id=ids[row, DIMS], series_id=ids[row, SERIES], metric_id=ids[row, METRIC],
-                writer_id=writer_id, start_ns=np.where(is_level, 0, start),
-                end_ns=columns.end[kept].astype(np.int64), mantissa=mantissa, exponent=exponent,
-                is_level=is_level, is_anonymous=anonymous,
-            )  # fmt: skip
+                org_id=ids[row, ORG],
+                dims_id=ids[row, DIMS],
+                series_id=ids[row, SERIES],
+                metric_id=ids[row, METRIC],
+                writer_id=writer_id,
+                start_ns=np.where(is_level, 0, start),
+                end_ns=columns.end[kept].astype(np.int64),
+                mantissa=mantissa,
+                exponent=exponent,
+                is_level=is_level,
+                is_anonymous=anonymous,
+            )
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from tallystick_receiver.attributes import dimension_value
 from tallystick_receiver.identity import (
     Stream,
     Writer,
@@ -13,7 +14,6 @@ from tallystick_receiver.identity import (
     org_id_of,
     project_id_of,
 )
-from tallystick_receiver.otlp.attributes import dimension_value
 from tallystick_receiver.store.statements import statement
 
 if TYPE_CHECKING:
