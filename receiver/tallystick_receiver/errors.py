@@ -2,7 +2,7 @@
 
 Unavailable        try again: 503 + Retry-After on OTLP paths
 tallystick.refusal.Refused   this point, never: quarantine
-otlp.wire.Malformed          this body, never: 400
+Malformed          this body, never: 400
 BodyError          this body, never: 400, 413 or 415
 InvalidQuestion    this query, never: 400
 """
@@ -12,6 +12,10 @@ from __future__ import annotations
 
 class Unavailable(Exception):  # noqa: N818 - it names a state that passes
     """It may work in a moment: the database is away, a queue is full, the receiver stops."""
+
+
+class Malformed(ValueError):  # noqa: N818 - it names the state of the body
+    """The body is not an export request; nothing of it is used."""
 
 
 class BodyError(Exception):

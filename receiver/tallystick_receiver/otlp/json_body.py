@@ -15,10 +15,10 @@ import orjson
 from tallystick.refusal import Reason, Refused
 from tallystick.semconv import ATTRIBUTES_MAX, INT64_MAX, INT64_MIN
 from tallystick_receiver.attributes import DEPTH_MAX, Attributes, Value, canonical
+from tallystick_receiver.errors import Malformed
 from tallystick_receiver.identity import identity_text
 from tallystick_receiver.otlp.metric_kinds import RESOURCE_ATTRIBUTES_MAX, Shape, kind_of
 from tallystick_receiver.otlp.scan import Block, Scan
-from tallystick_receiver.otlp.wire import Malformed
 from tallystick_receiver.streams import Metric, Source
 
 _SHAPES: Final = (

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 from tallystick.refusal import Reason, Refused
 from tallystick_receiver.attributes import Attributes
+from tallystick_receiver.errors import Malformed
 from tallystick_receiver.identity import identity_text
 from tallystick_receiver.otlp.attributes import decode_attributes, decode_text
 from tallystick_receiver.otlp.metric_kinds import RESOURCE_ATTRIBUTES_MAX, SHAPES, WITH_TEMPORALITY, Shape, kind_of
 from tallystick_receiver.otlp.protobuf_points import POINT_TAG, scan_points
 from tallystick_receiver.otlp.scan import Block, Scan
-from tallystick_receiver.otlp.wire import LEN, VARINT, Buffer, Malformed, delimited, fields, read_varint
+from tallystick_receiver.otlp.wire import LEN, VARINT, Buffer, delimited, fields, read_varint
 from tallystick_receiver.streams import Metric, Source
 
 Span = tuple[int, int]

@@ -8,12 +8,12 @@ from typing import Final
 
 from tallystick.refusal import Reason, Refused
 from tallystick.semconv import ATTRIBUTES_MAX
+from tallystick_receiver.errors import Malformed
 from tallystick_receiver.otlp.attributes import decode_attributes
 from tallystick_receiver.otlp.scan import Block, Scan
 from tallystick_receiver.otlp.wire import (
     LEN,
     Buffer,
-    Malformed,
     delimited,
     fields,
     read_varint,

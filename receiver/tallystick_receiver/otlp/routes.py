@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp import web
 
 from tallystick_receiver.admission import TimeLimits
-from tallystick_receiver.errors import BodyError, Unavailable
+from tallystick_receiver.errors import BodyError, Malformed, Unavailable
 from tallystick_receiver.otlp.body import read_body
 from tallystick_receiver.otlp.decode import JSON, PROTOBUF, decode
 from tallystick_receiver.otlp.respond import JSON_TYPE, PROTOBUF_TYPE, failure, success
-from tallystick_receiver.otlp.wire import Malformed
 
 if TYPE_CHECKING:
     from tallystick_receiver.ingest import Ingest, Receipt

@@ -11,8 +11,8 @@ import numpy as np
 
 from tallystick.refusal import Refused
 from tallystick_receiver.admission import TimeLimits, decimals_of, refuse_times, refuse_values
+from tallystick_receiver.errors import Malformed
 from tallystick_receiver.identity import Stream
-from tallystick_receiver.otlp.wire import Malformed
 from tallystick_receiver.points import Batch, Points, RefusedPoint
 from tallystick_receiver.streams import DIMS, METRIC, ORG, SERIES, Metric, Source, Streams
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from mmap import mmap
 from typing import Final
 
+from tallystick_receiver.errors import Malformed
+
 Buffer = bytes | mmap
 """Both index to int and slice to bytes, which the scanners rely on."""
 
@@ -18,10 +20,6 @@ FIXED64: Final = 1
 LEN: Final = 2
 FIXED32: Final = 5
 _VARINT_BITS_MAX: Final = 70
-
-
-class Malformed(ValueError):  # noqa: N818 - it names the state of the body, as in "400: malformed"
-    """The bytes are not a protobuf message of the expected shape (OTLP: answer 400)."""
 
 
 def read_varint(buffer: Buffer, position: int, end: int) -> tuple[int, int]:

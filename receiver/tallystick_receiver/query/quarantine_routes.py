@@ -15,8 +15,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 
 from tallystick.refusal import Reason
 from tallystick_receiver.access import ADMIN, READ, Access, Denied
-from tallystick_receiver.errors import InvalidQuestion
-from tallystick_receiver.otlp.wire import Malformed
+from tallystick_receiver.errors import InvalidQuestion, Malformed
 from tallystick_receiver.query.json_answer import rfc3339
 from tallystick_receiver.query.problem import answer, problem
 from tallystick_receiver.store.refused import (
