@@ -126,8 +126,8 @@ class _Usage:
         try:
             async with self._session.get(f"{self.url}/api/usage", params=query) as response:
                 answer = await response.json(content_type=None)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise DemoError(f"the receiver does not answer: {error or type(error).__name__}") from None
+        except (aiohttp.ClientError, TimeoutError):
+            raise DemoError(f"the receiver at {self.url} does not answer") from None
         if response.status != _OK:
             raise DemoError(f"the receiver says {answer.get('detail', response.status)}")
         return answered(answer)
