@@ -39,7 +39,7 @@ def quantity_of(number: Decimal | float) -> Quantity:
     decimal = Decimal(repr(number)) if isinstance(number, float) else Decimal(number)
     sign, digits, exponent = decimal.as_tuple()
     if not isinstance(exponent, int):
-        raise ValueError(f"{number} is not a finite number")
+        raise ValueError(f"{number} is not a finite number")  # noqa: TRY004 - its value is wrong
     mantissa = int("".join(map(str, digits)))
     if mantissa == 0:
         return Quantity(0, 0)

@@ -1,0 +1,55 @@
+"""A provider with a delta reader, and what it collected as plain values."""
+
+from collections import defaultdict
+from decimal import Context, Decimal
+
+from opentelemetry.sdk.metrics import Counter, MeterProvider
+from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader, Sum
+
+EXACT = Context(prec=1000)
+
+
+class Collected:
+    """One MeterProvider and its only reader, as an application would have them."""
+
+    def __init__(self):
+        self.reader = InMemoryMetricReader({Counter: AggregationTemporality.DELTA})
+        self.provider = MeterProvider([self.reader], shutdown_on_exit=False)
+
+    def metrics(self):
+        data = self.reader.get_metrics_data()
+        if data is None:
+            return []
+        return [
+            metric for resource in data.resource_metrics for scope in resource.scope_metrics for metric in scope.metrics
+        ]
+
+    def points(self):
+        """(type, attributes, value) of every point of one collection."""
+        return [
+            (metric.name, dict(point.attributes), point.value)
+            for metric in self.metrics()
+            for point in metric.data.data_points
+        ]
+
+    def values(self):
+        return [value for _, _, value in self.points()]
+
+    def until_empty(self, collections_max=60):
+        """The exact sum of each (type, attributes) over collections until nothing leaves."""
+        sums = defaultdict(Decimal)
+        for _ in range(collections_max):
+            metrics = self.metrics()
+            if not metrics:
+                return dict(sums)
+            for metric in metrics:
+                assert isinstance(metric.data, Sum)
+                for point in metric.data.data_points:
+                    assert point.value <= 2**63 - 1
+                    key = (
+                        metric.name,
+                        metric.unit,
+                        frozenset((name, type(value), value) for name, value in point.attributes.items()),
+                    )
+                    sums[key] = EXACT.add(sums[key], Decimal(repr(point.value)))
+        raise AssertionError(f"still not empty after {collections_max} collections")
