@@ -7,8 +7,9 @@ import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -34,12 +35,12 @@ class Environment:
         self._elsewhere.mkdir()
 
     def install(self, requirement: str) -> None:
-        pip = [sys.executable, "-m", "pip", "--python", str(self._bin / "python")]
+        pip = [sys.executable, "-m", "pip", "--python", self.command("python")]
         self._checked([*pip, "install", "--quiet", "--no-compile", requirement])
 
-    def python(self, script: str) -> str:
+    def python(self, script: str, **environment: str) -> str:
         """What the script prints."""
-        return self._checked([str(self._bin / "python"), "-W", "error", "-c", script]).stdout
+        return self._checked([self.command("python"), "-W", "error", "-c", script], environment).stdout
 
     def command(self, name: str) -> str:
         """The path of an installed script."""
@@ -58,10 +59,13 @@ class Environment:
         hidden = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
         return {name: value for name, value in os.environ.items() if name not in hidden}
 
-    def _checked(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+    def _checked(
+        self, command: list[str], environment: Mapping[str, str] = MappingProxyType({})
+    ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=300, check=False, cwd=self._elsewhere, env=self.variables
-        )
+            command, capture_output=True, text=True, timeout=300, check=False, cwd=self._elsewhere,
+            env={**self.variables, **environment},
+        )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done
 
@@ -108,3 +112,9 @@ def recorder(install: Callable[[str], Environment]) -> Environment:
 def server(install: Callable[[str], Environment]) -> Environment:
     """A server's environment: the receiver and the embedded PostgreSQL, without the exporter."""
     return install("[receiver,embedded]")
+
+
+@pytest.fixture(scope="session")
+def application(install: Callable[[str], Environment]) -> Environment:
+    """An application's environment: the recording API and the exporter."""
+    return install("[exporter]")

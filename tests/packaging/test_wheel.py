@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from otlp import totals
 
 
 @pytest.fixture(scope="session")
@@ -73,6 +74,20 @@ def test_without_extras_the_recording_api_works_and_brings_only_the_opentelemetr
 def test_without_its_extra_a_package_says_which_one_is_missing(recorder, package, extra):
     script = f"try:\n import {package}\nexcept ImportError as error:\n print(error)"
     assert f"pip install 'tallystick[{extra}]'" in recorder.python(script)
+
+
+def test_with_the_exporter_alone_usage_reaches_a_receiver(application, receiver):
+    program = (
+        "from opentelemetry.metrics import get_meter_provider;"
+        "from opentelemetry.sdk._configuration import _OTelSDKConfigurator;"
+        "_OTelSDKConfigurator().configure();"
+        "from tallystick import Metering;"
+        "Metering().record('queries.executed', 7, organization_id='acme');"
+        "get_meter_provider().shutdown()"
+    )
+    application.python(program, OTEL_METRICS_EXPORTER="tallystick", OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url)
+    assert totals(receiver.url, orgId="acme") == {"queries.executed": "7"}
+    assert application.python("import importlib.util as u; print(u.find_spec('aiohttp'))").strip() == "None"
 
 
 def test_the_entry_points_are_there(recorder):
