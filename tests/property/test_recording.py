@@ -5,9 +5,9 @@ from decimal import Decimal
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from unit.recording.recorded import Collected
 
 from tallystick import Metering
-from unit.recording.recorded import Collected
 
 MAX = 2**63 - 1
 
@@ -19,9 +19,7 @@ quantities = st.one_of(
     st.decimals(0, 10**6, places=25),
     st.decimals(0, 10**18, places=3),
 )
-metadata = st.dictionaries(
-    st.sampled_from(["region", "tier"]), st.sampled_from(["eu", "1", 1, True, 1.0]), max_size=2
-)
+metadata = st.dictionaries(st.sampled_from(["region", "tier"]), st.sampled_from(["eu", "1", 1, True, 1.0]), max_size=2)
 record = st.tuples(st.sampled_from(["a", "b"]), st.sampled_from(["acme", "zeta"]), metadata, quantities)
 steps = st.lists(st.one_of(record, st.just("collect")), max_size=40)
 
