@@ -142,7 +142,7 @@ def bare_copy(running: Servers, requests: int) -> dict[str, float]:
         await connection.execute("TRUNCATE bare")
         column = np.arange(POINTS_A_REQUEST, dtype=np.int64)
         for _ in range(requests):
-            rows = pgcopy.table([column] * 7 + [column.astype(np.int16)])
+            rows = pgcopy.table([column] * 6 + [column.astype(np.int16)] * 2)
 
             async def source(content: bytes = pgcopy.HEADER + rows + pgcopy.TRAILER):
                 yield content
@@ -169,7 +169,9 @@ def victoria(requests: int, bodies: list[bytes], first_ns: int) -> dict[str, flo
         free.close()
         peer = subprocess.Popen(
             ["victoria-metrics", f"-storageDataPath={folder}", f"-httpListenAddr=127.0.0.1:{port}"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         for line in peer.stderr:
             if "started server" in line:

@@ -54,7 +54,11 @@ def run_cli(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
     """The command line, as a process."""
     return subprocess.run(
         [sys.executable, "-m", "tallystick_receiver", *arguments],
-        capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, **environment},
     )
 
 
@@ -102,7 +106,7 @@ class ReceiverProcess:
     def __init__(self, arguments: list[str], environment: dict[str, str]) -> None:
         self._arguments = arguments
         self._environment = environment
-        self._log = tempfile.TemporaryFile("w+")
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by close()
         self.port = 0
         self.start()
 
@@ -111,7 +115,10 @@ class ReceiverProcess:
         listen = f"127.0.0.1:{self.port}"
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tallystick_receiver", "serve", "--listen", listen, *self._arguments],
-            stdout=subprocess.PIPE, stderr=self._log, text=True, env={**os.environ, **self._environment},
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            env={**os.environ, **self._environment},
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
