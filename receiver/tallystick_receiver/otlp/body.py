@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 ENCODINGS: Final = ("identity", "gzip", "deflate", "zstd")
 _CHUNK: Final = 1 << 18
+_ZSTD_PIECE: Final = 512
+_ZSTD_WINDOW_MAX: Final = 1 << 23
 _GZIP_OR_ZLIB: Final = {"gzip": 31, "deflate": 15}
 
 
@@ -143,15 +145,16 @@ def _deflate(compressed: Buffer, wbits: int) -> Iterator[bytes]:
 
 
 def _zstd(compressed: Buffer) -> Iterator[bytes]:
+    """Zstandard, of any number of frames; fed in small pieces, since four bytes may stand for 128 KiB."""
     rest = compressed[:]
     while rest:
-        frame = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj(read_across_frames=False)
-        for start in range(0, len(rest), 1 << 14):
-            chunk = frame.decompress(rest[start : start + (1 << 14)])
+        frame = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_MAX).decompressobj(read_across_frames=False)
+        for start in range(0, len(rest), _ZSTD_PIECE):
+            chunk = frame.decompress(rest[start : start + _ZSTD_PIECE])
             if chunk:
                 yield chunk
             if frame.eof:
-                rest = frame.unused_data + rest[start + (1 << 14) :]
+                rest = frame.unused_data + rest[start + _ZSTD_PIECE :]
                 break
         else:
             raise EOFError("it is cut short")
