@@ -49,6 +49,15 @@ def test_a_bomb_of_ten_gigabytes_is_413(sturdy):
     assert send(sturdy, zlib.compress(bytes(2 * len(zeros))), Content_Encoding="deflate") == 413
 
 
+@pytest.mark.parametrize(("encoding", "compress"), [("gzip", gzip.compress), ("zstd", zstandard.compress)])
+def test_many_members_are_read_and_a_million_are_refused(sturdy, encoding, compress):
+    content = export_request([{"name": "good", "value": 5}]).SerializeToString()
+    some = b"".join(compress(content[n : n + 1]) for n in range(len(content)))
+    assert send(sturdy, some, Content_Encoding=encoding) == 200
+    assert totals(sturdy.url, type="good") == {"good": "5"}
+    assert send(sturdy, compress(b"") * 1_000_000, Content_Encoding=encoding) == 400
+
+
 def test_bodies_of_a_hundred_megabytes_are_413(sturdy):
     assert send(sturdy, bytes(100_000_000)) == 413
     assert send(sturdy, iter([bytes(1 << 20)] * 100)) == 413

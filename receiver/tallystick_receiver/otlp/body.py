@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 ENCODINGS: Final = ("identity", "gzip", "deflate", "zstd")
 _CHUNK: Final = 1 << 18
+_PIECE: Final = 1 << 14
+_MEMBERS_MAX: Final = 10_000
 _ZSTD_PIECE: Final = 512
 _ZSTD_WINDOW_MAX: Final = 1 << 23
 _GZIP_OR_ZLIB: Final = {"gzip": 31, "deflate": 15}
@@ -129,32 +131,38 @@ def _expand(compressed: Buffer, encoding: str, into: _Growing, stop_above: int) 
 
 
 def _deflate(compressed: Buffer, wbits: int) -> Iterator[bytes]:
-    """Gzip (of any number of members) or zlib, in chunks."""
-    rest = compressed[:]
-    while True:
+    """Gzip (of several members) or zlib, in chunks; fed in pieces, since what is left over is copied each time."""
+    position = 0
+    for _ in range(_MEMBERS_MAX):
         member = zlib.decompressobj(wbits)
-        chunk = member.decompress(rest, _CHUNK)
-        while chunk or member.unconsumed_tail:
+        while not member.eof:
+            piece = compressed[position : position + _PIECE]
+            if not piece:
+                raise EOFError("it is cut short")
+            position += len(piece)
+            chunk = member.decompress(piece, _CHUNK)
             yield chunk
-            chunk = member.decompress(member.unconsumed_tail, _CHUNK)
-        if not member.eof:
-            raise EOFError("it is cut short")
-        rest = member.unused_data
-        if not rest:
+            while not member.eof and (member.unconsumed_tail or len(chunk) == _CHUNK):
+                chunk = member.decompress(member.unconsumed_tail, _CHUNK)
+                yield chunk
+        position -= len(member.unused_data)
+        if position >= len(compressed):
             return
+    raise EOFError(f"it has more than {_MEMBERS_MAX} members")
 
 
 def _zstd(compressed: Buffer) -> Iterator[bytes]:
-    """Zstandard, of any number of frames; fed in small pieces, since four bytes may stand for 128 KiB."""
-    rest = compressed[:]
-    while rest:
+    """Zstandard (of several frames), fed in small pieces, since four bytes may stand for 128 KiB."""
+    position = 0
+    for _ in range(_MEMBERS_MAX):
         frame = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_MAX).decompressobj(read_across_frames=False)
-        for start in range(0, len(rest), _ZSTD_PIECE):
-            chunk = frame.decompress(rest[start : start + _ZSTD_PIECE])
-            if chunk:
-                yield chunk
-            if frame.eof:
-                rest = frame.unused_data + rest[start + _ZSTD_PIECE :]
-                break
-        else:
-            raise EOFError("it is cut short")
+        while not frame.eof:
+            piece = compressed[position : position + _ZSTD_PIECE]
+            if not piece:
+                raise EOFError("it is cut short")
+            position += len(piece)
+            yield frame.decompress(piece)
+        position -= len(frame.unused_data)
+        if position >= len(compressed):
+            return
+    raise EOFError(f"it has more than {_MEMBERS_MAX} frames")
