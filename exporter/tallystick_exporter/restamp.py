@@ -15,11 +15,13 @@ from opentelemetry.sdk.metrics.export import (
 )
 from opentelemetry.sdk.resources import Resource
 
+from tallystick_exporter.clock import Span
+
 INSTANCE_ID: Final = "service.instance.id"
 
 
 class Identity:
-    """The service.instance.id of this process: the SDK's own, except in a forked child that kept its parent's."""
+    """The service.instance.id of this process: the SDK's own; a new one where the SDK has none or kept the parent's."""
 
     def __init__(self) -> None:
         self._ancestors: set[object] = {None}
@@ -41,36 +43,25 @@ class Identity:
         return resource.merge(Resource({INSTANCE_ID: self._own}))
 
 
-def restamped(collection: MetricsData, start_ns: int, end_ns: int, identity: Identity) -> MetricsData:
-    """The collection with every delta and gauge from `start_ns` to `end_ns`; cumulative points keep their start."""
+def restamped(collection: MetricsData, span: Span, identity: Identity) -> MetricsData:
+    """The collection with every delta and gauge over the span; cumulative points keep their start."""
     return MetricsData(
-        resource_metrics=[_resource_metrics(rm, start_ns, end_ns, identity) for rm in collection.resource_metrics]
+        resource_metrics=[_resource_metrics(found, span, identity) for found in collection.resource_metrics]
     )
 
 
-def points_of(collection: MetricsData) -> int:
-    """How many points a collection holds."""
-    return sum(
-        len(metric.data.data_points)
-        for resource_metrics in collection.resource_metrics
-        for scope_metrics in resource_metrics.scope_metrics
-        for metric in scope_metrics.metrics
-    )
-
-
-def _resource_metrics(found: ResourceMetrics, start_ns: int, end_ns: int, identity: Identity) -> ResourceMetrics:
+def _resource_metrics(found: ResourceMetrics, span: Span, identity: Identity) -> ResourceMetrics:
     scopes = [
-        replace(scope, metrics=[_metric(metric, start_ns, end_ns) for metric in scope.metrics])
-        for scope in found.scope_metrics
+        replace(scope, metrics=[_metric(metric, span) for metric in scope.metrics]) for scope in found.scope_metrics
     ]
     return replace(found, resource=identity.of(found.resource), scope_metrics=scopes)
 
 
-def _metric(metric: Metric, start_ns: int, end_ns: int) -> Metric:
+def _metric(metric: Metric, span: Span) -> Metric:
     data: Any = metric.data
-    times: dict[str, int] = {"time_unix_nano": end_ns}
+    times: dict[str, int] = {"time_unix_nano": span.end_ns}
     if getattr(data, "aggregation_temporality", None) == AggregationTemporality.DELTA:
-        times["start_time_unix_nano"] = start_ns
+        times["start_time_unix_nano"] = span.start_ns
     elif isinstance(data, Gauge):
         times["start_time_unix_nano"] = 0
     points = [replace(point, **times) for point in data.data_points]

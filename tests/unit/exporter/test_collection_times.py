@@ -15,10 +15,9 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from tallystick_exporter.backlog import Backlog
-from tallystick_exporter.clock import collection_end, next_tick
-from tallystick_exporter.restamp import INSTANCE_ID, Identity, points_of, restamped
-
-HOUR = 3600 * 10**9
+from tallystick_exporter.clock import HOUR_NS, Span, next_span, next_tick
+from tallystick_exporter.pieces import pieces, points_of
+from tallystick_exporter.restamp import INSTANCE_ID, Identity, restamped
 
 
 def collection(points=1, temporality=AggregationTemporality.DELTA):
@@ -37,33 +36,58 @@ def times(found):
     return [(p.start_time_unix_nano, p.time_unix_nano) for p in data.data_points]
 
 
-@given(st.integers(0, 2**62), st.sampled_from([10**9, 10 * 10**9, 15 * 10**9, 60 * 10**9]))
-def test_no_collection_straddles_an_hour(now, interval):
+instants = st.integers(0, 10 * HOUR_NS)
+intervals = st.one_of(st.integers(1, 3 * HOUR_NS), st.sampled_from([7 * 10**9, 10 * 10**9, HOUR_NS]))
+
+
+@given(instants, intervals)
+def test_a_tick_is_a_multiple_of_the_interval_or_a_full_hour(now, interval):
     tick = next_tick(now, interval)
+
     assert now < tick <= now + interval
-    assert (tick - interval) // HOUR == (tick - 1) // HOUR
+    assert tick % interval == 0 or tick % HOUR_NS == 0
+    assert tick // HOUR_NS == now // HOUR_NS or tick % HOUR_NS == 0
 
 
-@given(st.lists(st.tuples(st.one_of(st.none(), st.integers(0, 10**6)), st.integers(0, 10**6)), max_size=30))
-def test_ends_strictly_increase_even_when_the_clock_steps_back(steps):
-    end = 0
-    for tick, now in steps:
-        later = collection_end(tick, now, end)
-        assert later > end
-        end = later
+@given(st.lists(st.tuples(instants, instants), max_size=30))
+def test_no_collection_straddles_an_hour(steps):
+    """Neither at a tick nor late, nor when the clock steps; and ends strictly increase."""
+    end = collected = 0
+    for at, now in steps:
+        span = next_span(end, collected, at)
+        assert end <= span.start_ns < span.end_ns
+        assert span.start_ns // HOUR_NS == (span.end_ns - 1) // HOUR_NS
+        end, collected = span.end_ns, now
+
+
+def test_a_tick_follows_its_predecessor_without_a_gap():
+    assert next_span(HOUR_NS - 10, HOUR_NS - 9, HOUR_NS) == Span(HOUR_NS - 10, HOUR_NS)
+    assert next_span(HOUR_NS, HOUR_NS + 1, HOUR_NS + 10) == Span(HOUR_NS, HOUR_NS + 10)
+
+
+def test_a_process_that_slept_books_its_usage_into_the_hour_in_which_it_was_due():
+    due, woken = HOUR_NS - 5, 3 * HOUR_NS + 7
+    late = next_span(HOUR_NS - 10, HOUR_NS - 9, due)
+
+    assert late == Span(HOUR_NS - 10, due)
+    assert next_span(late.end_ns, woken, woken + 3) == Span(3 * HOUR_NS, woken + 3)
+
+
+def test_when_the_clock_steps_back_the_end_moves_on():
+    assert next_span(1_000, 1_000, 500) == Span(1_000, 1_001)
 
 
 def test_deltas_get_the_times_of_the_collection_and_cumulative_points_keep_their_start():
-    assert times(restamped(collection(2), 100, 200, Identity())) == [(100, 200)] * 2
+    assert times(restamped(collection(2), Span(100, 200), Identity())) == [(100, 200)] * 2
     cumulative = collection(1, AggregationTemporality.CUMULATIVE)
-    assert times(restamped(cumulative, 100, 200, Identity())) == [(5, 200)]
+    assert times(restamped(cumulative, Span(100, 200), Identity())) == [(5, 200)]
 
 
 def test_a_child_has_an_instance_id_of_its_own_and_keeps_it():
     identity = Identity()
 
     def instance():
-        found = restamped(collection(), 1, 2, identity)
+        found = restamped(collection(), Span(1, 2), identity)
         return found.resource_metrics[0].resource.attributes[INSTANCE_ID]
 
     assert instance() == "parent"
@@ -76,7 +100,7 @@ def test_a_child_has_an_instance_id_of_its_own_and_keeps_it():
 
 def test_a_child_keeps_the_instance_id_that_the_sdk_gave_it():
     identity = Identity()
-    restamped(collection(), 1, 2, identity)
+    restamped(collection(), Span(1, 2), identity)
     identity.forked()
     fresh = Resource({INSTANCE_ID: "child"})
     assert identity.of(fresh).attributes[INSTANCE_ID] == "child"
@@ -88,8 +112,8 @@ def test_the_backlog_drops_the_oldest_and_counts_it():
     newest = collection(5)
     assert backlog.add(newest) == 4
     assert (len(backlog), backlog.points_dropped) == (2, 4)
-    backlog.delivered()
-    assert backlog.oldest() is newest
+    backlog.settled(backlog.oldest())
+    assert backlog.oldest().piece is newest
     assert points_of(newest) == 5
 
 
@@ -97,3 +121,32 @@ def test_one_collection_larger_than_the_bound_is_kept():
     backlog = Backlog(points_max=1)
     assert backlog.add(collection(5)) == 0
     assert len(backlog) == 1
+
+
+def test_settling_what_was_dropped_meanwhile_changes_nothing():
+    backlog = Backlog(points_max=5)
+    backlog.add(collection(3))
+    sending = backlog.oldest()
+    backlog.add(collection(4))
+    backlog.settled(sending)
+    assert (len(backlog), backlog.points_dropped) == (1, 3)
+
+
+@given(st.lists(st.integers(0, 7), max_size=6), st.integers(1, 9))
+def test_pieces_hold_the_same_points_in_the_same_order(sizes, points_max):
+    whole = MetricsData([rm for size in sizes for rm in collection(size).resource_metrics])
+    found = list(pieces(whole, points_max))
+
+    assert [points_of(piece) for piece in found[:-1]] == [points_max] * (len(found) - 1)
+    assert sum(map(points_of, found)) == sum(sizes)
+    assert [point for piece in found for point in all_points(piece)] == all_points(whole)
+
+
+def all_points(found):
+    return [
+        point
+        for resource in found.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+        for point in metric.data.data_points
+    ]
