@@ -17,7 +17,7 @@ def add(application, count, value=1):
 
 def test_what_was_refused_for_now_is_sent_again_first_and_with_its_times(peer, application):
     app = application()
-    peer.statuses = [500, 403]
+    peer.statuses = [401, 403]
     app.counter.add(1)
     assert not app.reader.force_flush()
     app.counter.add(2)
@@ -75,7 +75,7 @@ def test_a_collection_is_split_into_requests_of_bounded_size(peer, application):
 
 def test_a_full_backlog_drops_the_oldest_counts_it_and_says_so(peer, application, caplog):
     app = application(backlog_points_max=2)
-    peer.statuses = [500] * 3
+    peer.statuses = [403] * 3
     for value in (1, 2, 4):
         app.counter.add(value)
         assert not app.reader.force_flush()
@@ -162,7 +162,7 @@ def test_under_opentelemetrys_own_reader_the_exporter_keeps_what_failed(peer):
     reader = PeriodicExportingMetricReader(exporter, export_interval_millis=3_600_000)
     provider = MeterProvider([reader], shutdown_on_exit=False)
     counter = provider.get_meter("app").create_counter("plain")
-    peer.statuses = [500]
+    peer.statuses = [403]
     counter.add(1)
     reader.force_flush()
     counter.add(2)

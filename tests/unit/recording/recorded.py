@@ -5,16 +5,21 @@ from decimal import Context, Decimal
 
 from opentelemetry.sdk.metrics import Counter, MeterProvider
 from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader, Sum
+from opentelemetry.sdk.version import __version__ as sdk_version
 
 EXACT = Context(prec=1000)
 
+TELLS_TRUE_FROM_ONE = tuple(map(int, sdk_version.split(".")[:2])) >= (1, 45)
+"""Older SDKs add up the streams of attribute values that Python finds equal."""
+
 
 class Collected:
-    """One MeterProvider and its only reader, as an application would have them."""
+    """One MeterProvider and its readers, as an application would have them; `reader` is the one that is asked."""
 
-    def __init__(self):
-        self.reader = InMemoryMetricReader({Counter: AggregationTemporality.DELTA})
-        self.provider = MeterProvider([self.reader], shutdown_on_exit=False)
+    def __init__(self, readers=1):
+        self.readers = [InMemoryMetricReader({Counter: AggregationTemporality.DELTA}) for _ in range(readers)]
+        self.reader = self.readers[0]
+        self.provider = MeterProvider(self.readers, shutdown_on_exit=False)
 
     def metrics(self):
         data = self.reader.get_metrics_data()

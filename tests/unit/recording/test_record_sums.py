@@ -6,9 +6,9 @@ from enum import Enum, StrEnum
 from threading import Thread
 from types import MappingProxyType
 
+import pytest
 from opentelemetry.metrics import CallbackOptions
-from opentelemetry.sdk.metrics import MeterProvider
-from unit.recording.recorded import Collected
+from unit.recording.recorded import TELLS_TRUE_FROM_ONE, Collected
 
 from tallystick import Metering, NotRecorded
 
@@ -67,6 +67,7 @@ def test_the_order_of_the_metadata_does_not_matter(collected):
     assert collected.values() == [6]
 
 
+@pytest.mark.skipif(not TELLS_TRUE_FROM_ONE, reason="the SDK adds them up before 1.45")
 def test_true_one_and_one_point_zero_are_different_attribute_values(collected):
     metering = Metering(collected.provider)
     for _ in range(2):
@@ -147,29 +148,16 @@ def test_several_metering_objects_share_one_provider(collected, caplog):
 
 
 def test_every_reader_gets_the_usage():
-    one, other = Collected(), Collected()
-    provider = MeterProvider(shutdown_on_exit=False)
-    for reader in (one.reader, other.reader):
-        reader._set_collect_callback(None)
-    one, other = Collected.__new__(Collected), Collected.__new__(Collected)
-    provider = _provider_of_two(one, other)
-    metering = Metering(provider)
+    collected = Collected(readers=2)
+    metering = Metering(collected.provider)
     metering.record("events", 1, organization_id="acme")
-    assert one.values() == [1]
+    assert collected.values() == [1]
     metering.record("events", 2, organization_id="acme")
 
-    assert other.values() == [3]
-    assert one.values() == [2]
-
-
-def _provider_of_two(one, other):
-    first, second = Collected().reader.__class__, Collected().reader.__class__
-    from opentelemetry.sdk.metrics import Counter
-    from opentelemetry.sdk.metrics.export import AggregationTemporality
-
-    delta = {Counter: AggregationTemporality.DELTA}
-    one.reader, other.reader = first(delta), second(delta)
-    return MeterProvider([one.reader, other.reader], shutdown_on_exit=False)
+    collected.reader = collected.readers[1]
+    assert collected.values() == [3]
+    collected.reader = collected.readers[0]
+    assert collected.values() == [2]
 
 
 def test_no_usage_is_lost_or_doubled_between_threads_and_collections(collected):
