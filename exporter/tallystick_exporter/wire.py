@@ -88,13 +88,22 @@ class Wire:
     def send(self, piece: MetricsData) -> Outcome:
         """Send one request, with the exporter's own retries, and say what became of it."""
         self._status = None
-        if self._otlp.export(piece) is MetricExportResult.SUCCESS:
+        if self._is_delivered(piece):
             return Outcome.DELIVERED
         if self._status is None:
             return _outcome_without_answer(piece)
         if self._status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             return Outcome.TOO_LARGE
         return Outcome.REFUSED if self._status in _REFUSED else Outcome.LATER
+
+    def _is_delivered(self, piece: MetricsData) -> bool:
+        try:
+            return self._otlp.export(piece) is MetricExportResult.SUCCESS
+        except Exception:
+            # Before 1.45 the exporter raises what its encoder does.
+            if _outcome_without_answer(piece) is Outcome.UNENCODABLE:
+                return False
+            raise
 
     def shutdown(self, timeout_millis: float) -> None:
         """Give up a retry under way and close the connections."""
