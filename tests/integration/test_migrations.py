@@ -28,7 +28,7 @@ async def test_a_changed_file_is_refused(connection):
 
 async def test_a_database_from_a_newer_version_is_refused(connection):
     await connection.execute("INSERT INTO schema_migration (number, name, checksum) VALUES (9999, 'future', '')")
-    with pytest.raises(MigrationError, match="9999.*upgrade"):
+    with pytest.raises(MigrationError, match=r"9999.*upgrade"):
         await migrate(connection)
 
 
