@@ -220,10 +220,24 @@ def test_the_same_point_in_protobuf_and_in_json_is_one_point(receiver):
     assert get(receiver.url + "/healthz").json["counts"]["points.duplicate"] == 1
 
 
-def test_errors_elsewhere_are_problem_json(receiver):
-    for path, status in (("/nowhere", 404), ("/api/usage?tz=Nowhere", 400), ("/api/usage?nonsense=1", 400),
-                         ("/api/usage?from=2026-13-01", 400), ("/api/usage?from=2026-02-01&to=2026-01-01", 400),
-                         ("/api/v1/quarantine?limit=0", 400), ("/api/v1/quarantine/x", 404)):  # fmt: skip
-        reply = get(receiver.url + path)
-        assert (reply.status, reply.headers["Content-Type"].split(";")[0]) == (status, "application/problem+json"), path
-        assert reply.json["detail"]
+PROBLEMS = {
+    "/nowhere": 404,
+    "/api/usage?tz=Nowhere": 400,
+    "/api/usage?nonsense=1": 400,
+    "/api/usage?from=2026-13-01": 400,
+    "/api/usage?from=0001-01-01&tz=Asia/Tokyo": 400,
+    "/api/usage?from=2026-02-01&to=2026-01-01": 400,
+    "/api/usage?orgId=%00": 400,
+    "/api/usage?groupBy=a%00": 400,
+    "/api/usage?projectId=x": 400,
+    "/api/v1/quarantine?limit=0": 400,
+    "/api/v1/quarantine?cursor=WyIyMDI2LTAxLTAxIiwxZTMwXQ==": 400,
+    "/api/v1/quarantine/x": 404,
+}
+
+
+@pytest.mark.parametrize("path", PROBLEMS)
+def test_errors_elsewhere_are_problem_json(receiver, path):
+    reply = get(receiver.url + path)
+    assert (reply.status, reply.headers["Content-Type"].split(";")[0]) == (PROBLEMS[path], "application/problem+json")
+    assert reply.json["detail"]

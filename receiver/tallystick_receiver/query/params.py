@@ -28,7 +28,9 @@ def question_of(query: MultiMapping[str], now: datetime, bound_org: str | None) 
         InvalidQuestion: a parameter is unknown, repeated or malformed.
         PermissionError: the key is bound to another organisation.
     """
-    for key in query:
+    for key, value in query.items():
+        if "\0" in key + value or not _is_unicode(key + value):
+            raise InvalidQuestion(f"{key[:60]!r} holds NUL or is not Unicode")
         if key not in _NAMED and not key.startswith("attr."):
             raise InvalidQuestion(f"there is no parameter {key[:60]!r}; dimensions are filtered by attr.<key>=<value>")
     for key in _NAMED:
@@ -53,9 +55,17 @@ def question_of(query: MultiMapping[str], now: datetime, bound_org: str | None) 
     )  # fmt: skip
 
 
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _text(value: str | None, name: str) -> str | None:
-    if value is not None and (not value or "\0" in value):
-        raise InvalidQuestion(f"{name} is empty or holds NUL")
+    if value == "":
+        raise InvalidQuestion(f"{name} is empty")
     return value
 
 
@@ -81,12 +91,14 @@ def _window(start: str | None, end: str | None, zone: ZoneInfo, now: datetime) -
 
 def _time(text: str, zone: ZoneInfo, name: str) -> datetime:
     """An RFC 3339 time, or a date, which means local midnight."""
+    time: datetime | None
     try:
         if len(text) == len("2026-11-01"):
             day = date.fromisoformat(text)
-            return datetime(day.year, day.month, day.day, tzinfo=zone)
-        # A "+" that was not percent-encoded arrives as a space.
-        time = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
+            time = datetime(day.year, day.month, day.day, tzinfo=zone)
+        else:
+            # A "+" that was not percent-encoded arrives as a space.
+            time = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
     except ValueError:
         time = None
     if time is None or time.tzinfo is None or not 1900 <= time.year <= 9000:  # noqa: PLR2004 - what timestamptz takes

@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from tallystick.refusal import Reason
+from tallystick.semconv import INT64_MAX, INT64_MIN
 from tallystick_receiver.access import ADMIN, READ, Access, Denied
 from tallystick_receiver.errors import InvalidQuestion, Malformed
 from tallystick_receiver.query.json_answer import rfc3339
@@ -154,9 +155,12 @@ def _cursor(text: str | None) -> Cursor | None:
         return None
     try:
         time, number = json.loads(base64.urlsafe_b64decode(text))
-        return datetime.fromisoformat(time), int(number)
-    except (ValueError, TypeError):
+        cursor = datetime.fromisoformat(time).astimezone(UTC), int(number)
+    except (ValueError, TypeError, OverflowError):
         raise InvalidQuestion("cursor is not one that was given out") from None
+    if not INT64_MIN <= cursor[1] <= INT64_MAX:
+        raise InvalidQuestion("cursor is not one that was given out")
+    return cursor
 
 
 def _cursor_text(point: QuarantinedPoint) -> str:
