@@ -97,11 +97,7 @@ def _scan_point(point: dict[str, Any], block: Block, metric: Metric, scan: Scan,
     if _integer(_get(point, "flags") or 0, 0, _UINT64_MAX) & 1:
         scan.staleness_marks += 1
         return
-    attributes = _attributes(_get(point, "attributes") or [], ATTRIBUTES_MAX)
-    key = identity_text([[key, value] for key, value in attributes]).encode()
-    row = metric.by_attributes.get(key)
-    if row is None:
-        row = scan.streams.remember(metric, key, scan.streams.stream(metric, attributes))
+    row = _row_of(_get(point, "attributes") or [], metric, scan)
     start = _integer(_get(point, "startTimeUnixNano") or 0, 0, _UINT64_MAX)
     end = _integer(_get(point, "timeUnixNano") or 0, 0, _UINT64_MAX)
     if (number := _get(point, "asInt")) is not None:
@@ -111,6 +107,18 @@ def _scan_point(point: dict[str, Any], block: Block, metric: Metric, scan: Scan,
     else:
         raise Refused(Reason.VALUE_MISSING)
     scan.add(block, row, start, end, value, at, at)
+
+
+def _row_of(attributes: list[Any], metric: Metric, scan: Scan) -> int:
+    """A stream seen before costs one look-up by the bytes of its attributes as they were written."""
+    try:
+        key = orjson.dumps(attributes)
+    except TypeError:  # a lone surrogate or an integer beyond 64 bits, which will be refused
+        return scan.streams.stream(metric, _attributes(attributes, ATTRIBUTES_MAX))
+    row = metric.by_attributes.get(key)
+    if row is None:
+        row = scan.streams.remember(metric, key, scan.streams.stream(metric, _attributes(attributes, ATTRIBUTES_MAX)))
+    return row
 
 
 def _source(resource: dict[str, Any], scan: Scan) -> Source | Refused:
@@ -209,9 +217,19 @@ _VALUES: Final[tuple[tuple[str, Callable[[Any, int], Value]], ...]] = (
 def _get(message: dict[str, Any], name: str) -> Any:  # noqa: ANN401 - any JSON value
     """A field by its lowerCamelCase name; snake_case is read too, as the Collector does."""
     value = message.get(name)
-    if value is None:
-        value = message.get("".join("_" + c.lower() if c.isupper() else c for c in name))
-    return value
+    return message.get(_SNAKE_CASE[name]) if value is None else value
+
+
+class _SnakeCase(dict[str, str]):
+    """snake_case names by lowerCamelCase ones, each made once."""
+
+    def __missing__(self, name: str) -> str:
+        made = "".join("_" + c.lower() if c.isupper() else c for c in name)
+        self[name] = made
+        return made
+
+
+_SNAKE_CASE: Final = _SnakeCase()
 
 
 def _string(value: Any) -> str:  # noqa: ANN401 - any JSON value
