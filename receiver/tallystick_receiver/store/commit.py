@@ -43,7 +43,8 @@ async def commit(
         if staged.parts:
             await _copy(connection, "usage_collection", rows.COLLECTION_COLUMNS,
                         rows.collection_chunks(staged.parts, now_ns))  # fmt: skip
-            await _copy(connection, "usage_point", rows.POINT_COLUMNS, rows.point_chunks(staged.points))
+            for copy in rows.point_copies(staged.points):
+                await _copy(connection, "usage_point", rows.POINT_COLUMNS, [copy])
             await _copy(
                 connection,
                 "usage_delta",

@@ -26,24 +26,23 @@ DELTA_COLUMNS: Final = (
     "org_id", "quarter", "dims_ids", "mantissas", "exponents", "points", "level_ns",
 )  # fmt: skip
 
-_POINTS_A_CHUNK: Final = 65_536
+_POINTS_A_COPY: Final = 65_536
 _DELTAS_A_ROW: Final = 64
 """64 deltas take 1.5 kB: below PostgreSQL's 2 kB limit from which a row is compressed and stored elsewhere."""
 _EXACT: Final = 2.0**62
 
 
-def point_chunks(points: Points) -> Iterator[bytes]:
-    """usage_point; in chunks, so that a body of 64 MiB needs no second one beside it."""
-    yield pgcopy.HEADER
-    for first in range(0, len(points), _POINTS_A_CHUNK):
-        chunk = slice(first, first + _POINTS_A_CHUNK)
+def point_copies(points: Points) -> Iterator[bytes]:
+    """usage_point, as COPY bodies of bounded size: each is a statement of its own, with its own time limit."""
+    for first in range(0, len(points), _POINTS_A_COPY):
+        chunk = slice(first, first + _POINTS_A_COPY)
         end_ns = points.end_ns[chunk]
-        yield pgcopy.table([
+        rows = pgcopy.table([
             pgcopy.microseconds(end_ns - 1), points.org_id[chunk], points.series_id[chunk], points.writer_id[chunk],
             points.start_ns[chunk], points.mantissa[chunk], points.exponent[chunk],
             ((end_ns - 1) % 1000).astype(np.int16),
         ])  # fmt: skip
-    yield pgcopy.TRAILER
+        yield pgcopy.HEADER + rows + pgcopy.TRAILER
 
 
 def collection_chunks(parts: list[Part], now_ns: int) -> Iterator[bytes]:
