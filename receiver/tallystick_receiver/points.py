@@ -96,4 +96,5 @@ class Batch:
     writers: list[Writer] = field(default_factory=list)
     refused: list[RefusedPoint] = field(default_factory=list)
     refused_count: int = 0
+    staleness_marks: int = 0
     credential_org: str | None = None

@@ -37,7 +37,7 @@ class Settings:
     points_per_commit_max: int = _setting(100_000, "points of several requests grouped into one commit")
     points_waiting_max: int = _setting(2_000_000, "points decoded and not yet committed (503 above)")
     requests_in_flight_max: int = _setting(256, "OTLP requests handled at once (503 above)")
-    body_seconds_max: float = _setting(30.0, "time that a client may take to send a body (408 above)")
+    body_seconds_max: float = _setting(30.0, "time that a body may take to arrive, its turn included (503 above)")
     answer_seconds_max: float = _setting(5.0, "time until a request that is not committed is answered with 503")
     statement_seconds_max: float = _setting(3.0, "time that one SQL statement may take")
     late_seconds_max: int = _setting(7 * 86_400, "age up to which late points are accepted")

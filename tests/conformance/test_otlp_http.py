@@ -3,6 +3,7 @@
 import gzip
 import http.client
 import json
+import socket
 import zlib
 from contextlib import closing
 
@@ -241,3 +242,22 @@ def test_errors_elsewhere_are_problem_json(receiver, path):
     reply = get(receiver.url + path)
     assert (reply.status, reply.headers["Content-Type"].split(";")[0]) == (PROBLEMS[path], "application/problem+json")
     assert reply.json["detail"]
+
+
+def test_a_body_that_stalls_is_503_so_that_it_is_sent_again_and_holds_nobody_up(start_receiver):
+    receiver = start_receiver("--body-seconds-max", "0.5", "--large-body-bytes", "1000")
+    head = f"POST /v1/metrics HTTP/1.1\r\nHost: x\r\nContent-Type: {PROTOBUF}\r\nContent-Length: 9000\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", receiver.port)) as stalled:
+        stalled.sendall(head.encode() + bytes(5000))
+        assert post(receiver.url + "/v1/metrics", body(good())).status == 200
+        assert stalled.recv(100).startswith(b"HTTP/1.1 503 ")
+    content = body(*[good(n) for n in range(100)])
+    assert post(receiver.url + "/v1/metrics", content).status == 200
+
+
+def test_a_staleness_mark_is_accepted_and_carries_no_usage(receiver):
+    request = export_request([good(5)])
+    request.resource_metrics[0].scope_metrics[0].metrics[0].sum.data_points[0].flags = 1
+    assert export(receiver.url, request).body == b""
+    assert totals(receiver.url) == {}
+    assert get(receiver.url + "/healthz").json["counts"]["points.stale"] == 1

@@ -18,7 +18,7 @@ RETRY_AFTER_SECONDS: Final = 2
 """The widest window of the Python SDK: five tries in 8 s; a longer wait makes it drop the batch at once."""
 
 _CODES: Final = {
-    400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 408: 4, 413: 8, 415: 3, 431: 3, 503: 14,
+    400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 413: 8, 415: 3, 431: 3, 503: 14,
 }  # fmt: skip
 _INTERNAL: Final = 13
 

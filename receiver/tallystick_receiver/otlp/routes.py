@@ -129,7 +129,7 @@ class Otlp:
                     large=self._large, run=self._run,
                 )  # fmt: skip
         except TimeoutError:
-            raise BodyError(408, f"the body did not arrive within {settings.body_seconds_max:g} s") from None
+            raise Unavailable(f"the body did not arrive within {settings.body_seconds_max:g} s") from None
 
     async def _decode_and_submit(
         self, body: Buffer, encoding: str, credential_org: str | None

@@ -185,6 +185,7 @@ class Scan:
             writers=list(writers.values()),
             refused=self._refused,
             refused_count=self._refused_count,
+            staleness_marks=self.staleness_marks,
             credential_org=self.credential_org,
         )
 
