@@ -178,7 +178,8 @@ class Scan:
     def batch(self) -> Batch:
         """Everything that was admitted and refused."""
         sources = [source for b in self._blocks if isinstance(source := b.source, Source)]
-        writers = {s.writer_id: s.writer for s in sources if s.writer_id not in self.streams.described_writers}
+        described = set() if self._new_streams else self.streams.described_writers
+        writers = {s.writer_id: s.writer for s in sources if s.writer_id not in described}
         return Batch(
             points=Points.consume(self._parts),
             streams=list(self._new_streams.values()),

@@ -12,7 +12,6 @@ from tallystick.refusal import Reason
 from tallystick_receiver.errors import Unavailable
 from tallystick_receiver.identity import (
     Stream,
-    Writer,
     id_of,
     metric_id_of,
     org_id_of,
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from tallystick_receiver.telemetry import Telemetry
 
 _ATTEMPTS: Final = 8
-_UNKNOWN: Final = Writer(credential_org=None, namespace="", name="", instance="")
 
 
 class UsageWriter:
@@ -74,12 +72,11 @@ class UsageWriter:
         streams = [stream for batch in batches for stream in batch.streams]
         writers = [writer for batch in batches for writer in batch.writers]
         collisions = await describe(connection, streams, writers)
-        self._streams.confirm(
-            [s for s in streams if not _collides(s, collisions)],
-            [w for w in writers if ("writer", id_of(w.identity)) not in collisions],
-        )
-        for batch in batches if collisions else ():
-            _refuse_collisions(batch, collisions)
+        for batch in batches:
+            if not _has_collision(batch, collisions):
+                self._streams.confirm(batch.streams, batch.writers)
+            else:
+                _refuse_collisions(batch, collisions)
         refused = [point for batch in batches for point in batch.refused]
         staged = await commit(connection, collections_of(batches), refused, self._now_ns(), self._quarantine_rows_max)
         await self._keep_conflicts(connection, batches, staged.verdicts)
@@ -95,8 +92,15 @@ class UsageWriter:
                 await write_quarantine(connection, points, self._now_ns(), self._quarantine_rows_max)
 
 
+def _has_collision(batch: Batch, collisions: Collisions) -> bool:
+    """Whether an id of the batch stands for something else; it is then never confirmed, and found each time."""
+    return bool(collisions) and (
+        any(("writer", id_of(writer.identity)) in collisions for writer in batch.writers)
+        or any(_collides(stream, collisions) for stream in batch.streams)
+    )
+
+
 def _collides(stream: Stream, collisions: Collisions) -> bool:
-    """Whether an id of the stream stands for something else; it is then never confirmed, and found each time."""
     ids = {
         ("org", org_id_of(stream.org)),
         ("project", project_id_of(stream.org, stream.project)),
@@ -109,24 +113,17 @@ def _collides(stream: Stream, collisions: Collisions) -> bool:
 
 def _refuse_collisions(batch: Batch, collisions: Collisions) -> None:
     """Move the points of colliding streams and writers from the accepted to the refused."""
-    collided = {id_of(s.series_identity): s for s in batch.streams if _collides(s, collisions)}
-    writers = {id_of(w.identity): w for w in batch.writers}
-    bad_writers = [i for i in writers if ("writer", i) in collisions]
-    mask = np.isin(batch.points.series_id, list(collided)) | np.isin(batch.points.writer_id, bad_writers)
+    streams = {id_of(stream.series_identity): stream for stream in batch.streams}
+    writers = {id_of(writer.identity): writer for writer in batch.writers}
+    bad_series = [number for number, stream in streams.items() if _collides(stream, collisions)]
+    bad_writers = [number for number in writers if ("writer", number) in collisions]
+    mask = np.isin(batch.points.series_id, bad_series) | np.isin(batch.points.writer_id, bad_writers)
     points = batch.points.take(mask)
     for position in range(len(points)):
-        stream = collided.get(int(points.series_id[position]))
-        writer = writers.get(int(points.writer_id[position]), _UNKNOWN)
-        if stream is not None:
-            batch.refused.append(
-                refused_point(
-                    stream,
-                    writer,
-                    points,
-                    position,
-                    Reason.IDENTITY_COLLISION,
-                    batch.credential_org,
-                )
-            )
+        stream = streams.get(int(points.series_id[position]))
+        writer = writers.get(int(points.writer_id[position]))
+        if stream is not None and writer is not None:
+            reason = Reason.IDENTITY_COLLISION
+            batch.refused.append(refused_point(stream, writer, points, position, reason, batch.credential_org))
     batch.points = batch.points.take(~mask)
     batch.refused_count += len(points)
