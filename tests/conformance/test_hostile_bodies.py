@@ -191,3 +191,12 @@ def test_in_json_too_a_bad_point_is_refused_alone(receiver):
     assert (reply.status, reply.json["partialSuccess"]["rejectedDataPoints"]) == (200, str(len(bad)))
     assert totals(receiver.url) == {"m": "3"}
     assert len(get(receiver.url + "/api/v1/quarantine").json["points"]) == len(bad)
+
+
+def test_what_a_full_quarantine_cannot_keep_is_counted_as_lost(start_receiver):
+    receiver = start_receiver("--quarantine-rows-max", "3")
+    for first in (0, 3):
+        bad = [{"name": "bad", "attributes": {"n": n}} for n in range(first, first + 3)]
+        assert export(receiver.url, export_request(bad)).rejected == 3
+    assert len(get(receiver.url + "/api/v1/quarantine").json["points"]) == 3
+    assert get(receiver.url + "/healthz").json["counts"]["quarantine.lost"] == 3

@@ -28,11 +28,12 @@ async def commit(
     refused: list[RefusedPoint],
     now_ns: int,
     quarantine_rows_max: int,
-) -> Staged:
+) -> tuple[Staged, int]:
     """Write what is new of several requests in one transaction.
 
     Returns:
-        What was staged, with a verdict on each request; all of it is durable.
+        What was staged, with a verdict on each request, all of it durable; and how many refused points the full
+        quarantine could not keep.
 
     Raises:
         asyncpg.UniqueViolationError: another receiver wrote a part of the same collection meanwhile; look again.
@@ -51,9 +52,8 @@ async def commit(
                 rows.DELTA_COLUMNS,
                 rows.delta_chunks(deltas_of(staged.points)),
             )
-        if refused:
-            await write_quarantine(connection, refused, now_ns, quarantine_rows_max)
-    return staged
+        lost = await write_quarantine(connection, refused, now_ns, quarantine_rows_max) if refused else 0
+    return staged, lost
 
 
 async def _read_stored(

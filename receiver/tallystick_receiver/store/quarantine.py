@@ -25,7 +25,7 @@ async def write_quarantine(
     """Keep refused points, up to `rows_max` rows in all.
 
     Returns:
-        The rows written; fewer than given when the same point is refused twice or the quarantine is full.
+        How many different points the full quarantine could not keep; they are lost but for their count.
     """
     now = datetime.fromtimestamp(now_ns / 1e9, UTC)
     columns = zip(
@@ -37,7 +37,7 @@ async def write_quarantine(
         strict=True,
     )  # fmt: skip
     written: int = await connection.fetchval(statement("write_quarantine"), now, *columns, rows_max)
-    return written
+    return len({quarantine_id_of(point) for point in refused}) - written
 
 
 def _storable(text: str) -> str:

@@ -78,7 +78,10 @@ class UsageWriter:
             else:
                 _refuse_collisions(batch, collisions)
         refused = [point for batch in batches for point in batch.refused]
-        staged = await commit(connection, collections_of(batches), refused, self._now_ns(), self._quarantine_rows_max)
+        staged, lost = await commit(
+            connection, collections_of(batches), refused, self._now_ns(), self._quarantine_rows_max
+        )
+        self._telemetry.add("quarantine.lost", lost)
         await self._keep_conflicts(connection, batches, staged.verdicts)
         return staged.verdicts
 
@@ -89,7 +92,8 @@ class UsageWriter:
         for batch, verdict in zip(batches, verdicts, strict=True):
             if len(verdict.conflicts):
                 points = await refused_points(connection, verdict.conflicts, Reason.CONFLICT, batch.credential_org)
-                await write_quarantine(connection, points, self._now_ns(), self._quarantine_rows_max)
+                lost = await write_quarantine(connection, points, self._now_ns(), self._quarantine_rows_max)
+                self._telemetry.add("quarantine.lost", lost)
 
 
 def _has_collision(batch: Batch, collisions: Collisions) -> bool:
