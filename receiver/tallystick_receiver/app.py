@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,16 +15,20 @@ from aiohttp import web
 
 from tallystick_receiver.access import INGEST, Denied, Gate
 from tallystick_receiver.errors import InvalidQuestion, Unavailable
+from tallystick_receiver.horizons import Kept
 from tallystick_receiver.ingest import Ingest
 from tallystick_receiver.otlp.respond import failure
 from tallystick_receiver.otlp.routes import Otlp, content_type_of
+from tallystick_receiver.query.health import health
 from tallystick_receiver.query.problem import answer, problem
 from tallystick_receiver.query.quarantine_routes import QuarantineRoutes
 from tallystick_receiver.query.usage_routes import UsageRoutes
 from tallystick_receiver.settings import Settings
+from tallystick_receiver.store.audit import Audit
 from tallystick_receiver.store.database import Database
 from tallystick_receiver.store.keys import read_keys
-from tallystick_receiver.store.roll import Roller
+from tallystick_receiver.store.roll import roller
+from tallystick_receiver.store.upkeep import StoragePlan, upkeep
 from tallystick_receiver.store.writer import UsageWriter
 from tallystick_receiver.streams import Streams
 from tallystick_receiver.telemetry import Telemetry
@@ -62,7 +68,12 @@ class Receiver:
             writer, self.telemetry, points_waiting_max=settings.points_waiting_max,
             points_per_commit_max=settings.points_per_commit_max, answer_seconds_max=settings.answer_seconds_max,
         )  # fmt: skip
-        self.roller = Roller(database, self.telemetry, seconds=settings.roll_seconds, rows_max=settings.roll_rows_max)
+        self.audit = Audit(database, self.telemetry, seconds=settings.audit_seconds, now_ns=now_ns)
+        self._duties = (
+            roller(database, self.telemetry, seconds=settings.roll_seconds, rows_max=settings.roll_rows_max),
+            upkeep(database, self.telemetry, storage_plan(settings), seconds=settings.upkeep_seconds, now_ns=now_ns),
+            self.audit,
+        )
         self._otlp = Otlp(self.ingest, streams, self.telemetry, settings, now_ns)
         self._usage = UsageRoutes(database, self.gate, now_ns=now_ns, rows_max=settings.query_rows_max)
         self._quarantine = QuarantineRoutes(database, self.gate, self._otlp.replay, now_ns=now_ns)
@@ -85,7 +96,8 @@ class Receiver:
                 )
             _log.warning("no key is defined: open to everybody on this machine")
         self.ingest.start()
-        self.roller.start()
+        for duty in self._duties:
+            duty.start()
         runner = web.AppRunner(
             self._application(), auto_decompress=False, access_log=None, keepalive_timeout=_KEEPALIVE_SECONDS,
             shutdown_timeout=_HANDLER_SECONDS, handler_cancellation=False,
@@ -101,7 +113,7 @@ class Receiver:
         if self._runner is not None:
             await self._runner.cleanup()
         await self.ingest.stop(max(self.settings.stop_seconds_max - _HANDLER_SECONDS, 1.0))
-        await self.roller.stop()
+        await asyncio.gather(*(duty.stop() for duty in self._duties))
         self._otlp.close()
         await self.database.close()
 
@@ -122,7 +134,7 @@ class Receiver:
         return await self._otlp.receive(request, access.org)
 
     async def _healthz(self, _: web.Request) -> web.Response:
-        return answer({"status": "ok", "counts": self.telemetry.counts()})
+        return answer(health(self.database.storage, self.audit.report, self.telemetry.counts()))
 
     async def _readyz(self, _: web.Request) -> web.Response:
         async with self.database.reading() as connection:
@@ -160,6 +172,18 @@ class Receiver:
 
     def _is_otlp(self, request: web.Request) -> bool:
         return request.path.rstrip("/") == self.settings.metrics_path.rstrip("/") or request.path.startswith("/v1/")
+
+
+def storage_plan(settings: Settings) -> StoragePlan:
+    """What the settings say about the storage."""
+    return StoragePlan(
+        kept=Kept(
+            late_seconds=settings.late_seconds_max, points_days=settings.keep_points_days,
+            hourly_days=settings.keep_hourly_days, daily_days=settings.keep_daily_days,
+        ),
+        chunk=timedelta(hours=settings.points_chunk_hours),
+        columnstore_after=timedelta(days=settings.columnstore_after_days),
+    )  # fmt: skip
 
 
 def is_loopback(host: str) -> bool:

@@ -18,8 +18,8 @@ class SettingsError(ValueError):
     """A setting cannot be used; the sentence names it."""
 
 
-def _setting(default: Any, meaning: str) -> Any:  # noqa: ANN401 - a dataclass field
-    return field(default=default, metadata={"meaning": meaning})
+def _setting(default: Any, meaning: str, *, zero: bool = False) -> Any:  # noqa: ANN401 - a dataclass field
+    return field(default=default, metadata={"meaning": meaning, "zero": zero})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +46,19 @@ class Settings:
     quarantine_rows_max: int = _setting(100_000, "refused points kept; more are only counted")
     roll_seconds: float = _setting(5.0, "pause between two merges of deltas into rollups")
     roll_rows_max: int = _setting(20_000, "delta rows (of up to 64 deltas) merged at a time")
+    keep_points_days: int = _setting(
+        100, "age at which points are dropped, never before late_seconds_max; 0: never", zero=True
+    )
+    keep_hourly_days: int = _setting(
+        800, "age at which rollups by quarter and hour are dropped, never before the points; 0: never", zero=True
+    )
+    keep_daily_days: int = _setting(
+        0, "age at which rollups by day are dropped, never before those by hour; 0: never", zero=True
+    )
+    points_chunk_hours: int = _setting(24, "span of a chunk of points on TimescaleDB")
+    columnstore_after_days: int = _setting(9, "age at which chunks are compressed (TimescaleDB's community edition)")
+    upkeep_seconds: float = _setting(600.0, "pause between two rounds of partitions, policies and retention")
+    audit_seconds: float = _setting(900.0, "pause between two days that the audit verifies")
     query_seconds_max: float = _setting(30.0, "time that one query may take")
     query_rows_max: int = _setting(100_000, "rows in one answer of /api/usage (400 above)")
     stop_seconds_max: float = _setting(8.0, "time to finish what is waiting when the receiver is stopped")
@@ -53,7 +66,7 @@ class Settings:
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):
             value = getattr(self, item.name)
-            if isinstance(value, int | float) and value <= 0:
+            if isinstance(value, int | float) and (value < 0 or (value == 0 and not item.metadata["zero"])):
                 raise SettingsError(f"{item.name} must be above 0, not {value}")
         if ":" not in self.listen or not self.listen.rpartition(":")[2].isdigit():
             raise SettingsError(f"listen must be like 127.0.0.1:4318, not {self.listen!r}")

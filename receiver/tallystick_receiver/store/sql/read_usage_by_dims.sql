@@ -1,17 +1,17 @@
 -- Usage of sums by any dimension.
 -- $1 org ids, $2 metric ids, $3 project id or null, $4 bucket unit or null, $5 time zone,
--- $6 by org, $7 by project, $8/$9 delta range, $10/$11 point ranges, $12/$13 quarter ranges,
--- $14/$15 day ranges, $16 dimension keys, $17 filters (JSON: key -> values), $18 rows at most.
+-- $6 by org, $7 by project, $8/$9 delta range, $10/$11 and $12/$13 point ranges, $14/$15 quarter ranges,
+-- $16/$17 day ranges, $18 dimension keys, $19 filters (JSON: key -> values), $20 rows at most.
 -- Index: usage_daily_pk, usage_quarter_hourly_pk, usage_delta_org, usage_point_ts, usage_dims_pk.
 WITH wanted AS MATERIALIZED (
     SELECT d.org_id, d.dims_id, d.project_id, d.metric_id,
-           ARRAY(SELECT d.attributes ->> key FROM unnest($16::text[]) WITH ORDINALITY AS k (key, n) ORDER BY n)
+           ARRAY(SELECT d.attributes ->> key FROM unnest($18::text[]) WITH ORDINALITY AS k (key, n) ORDER BY n)
                AS dimensions
     FROM usage_dims d
     WHERE d.org_id = ANY ($1::bigint[]) AND d.metric_id = ANY ($2::bigint[])
       AND ($3::bigint IS NULL OR d.project_id = $3)
       AND NOT EXISTS (
-          SELECT FROM jsonb_each($17::text::jsonb) AS f (key, allowed)
+          SELECT FROM jsonb_each($19::text::jsonb) AS f (key, allowed)
           WHERE NOT coalesce(f.allowed ? (d.attributes ->> f.key), false))
 ), source AS (
     SELECT t.org_id, t.quarter AS ts, e.dims_id, usage_quantity(e.mantissa, e.exponent) AS quantity,
@@ -20,17 +20,20 @@ WITH wanted AS MATERIALIZED (
     WHERE t.org_id = ANY ($1::bigint[]) AND t.quarter >= $8 AND t.quarter < $9 AND t.level_ns IS NULL
     UNION ALL
     SELECT p.org_id, p.ts, s.dims_id, usage_quantity(p.mantissa, p.exponent), 1
-    FROM unnest($10::timestamptz[], $11::timestamptz[]) AS range (lower, upper)
-    JOIN usage_point p ON p.ts >= range.lower AND p.ts < range.upper AND p.org_id = ANY ($1::bigint[])
+    FROM (
+        SELECT * FROM usage_point WHERE ts >= $10 AND ts < $11 AND org_id = ANY ($1::bigint[])
+        UNION ALL
+        SELECT * FROM usage_point WHERE ts >= $12 AND ts < $13 AND org_id = ANY ($1::bigint[])
+    ) AS p
     JOIN usage_series s ON s.org_id = p.org_id AND s.series_id = p.series_id
     UNION ALL
     SELECT u.org_id, u.quarter, u.dims_id, u.quantity, u.points
-    FROM unnest($12::timestamptz[], $13::timestamptz[]) AS range (lower, upper)
+    FROM unnest($14::timestamptz[], $15::timestamptz[]) AS range (lower, upper)
     JOIN usage_quarter_hourly u
       ON u.org_id = ANY ($1::bigint[]) AND u.quarter >= range.lower AND u.quarter < range.upper AND u.last_ns IS NULL
     UNION ALL
     SELECT u.org_id, u.day, u.dims_id, u.quantity, u.points
-    FROM unnest($14::timestamptz[], $15::timestamptz[]) AS range (lower, upper)
+    FROM unnest($16::timestamptz[], $17::timestamptz[]) AS range (lower, upper)
     JOIN usage_daily u
       ON u.org_id = ANY ($1::bigint[]) AND u.day >= range.lower AND u.day < range.upper AND u.last_ns IS NULL
 ), grouped AS (
@@ -46,4 +49,4 @@ SELECT o.name AS org, p.name AS project, g.metric_id, g.bucket, g.dimensions, g.
 FROM grouped g
 LEFT JOIN usage_org o ON o.org_id = g.org_id
 LEFT JOIN usage_project p ON p.org_id = g.project_org_id AND p.project_id = g.project_id
-LIMIT $18
+LIMIT $20

@@ -1,7 +1,7 @@
 -- Usage of sums by project and metric, without dimensions: rollups plus the deltas that are not rolled yet.
 -- $1 org ids, $2 metric ids, $3 project id or null, $4 bucket unit or null, $5 time zone,
--- $6 by org, $7 by project, $8/$9 delta range, $10/$11 point ranges, $12/$13 quarter ranges,
--- $14/$15 hour ranges, $16/$17 day ranges, $18 rows at most.
+-- $6 by org, $7 by project, $8/$9 delta range, $10/$11 and $12/$13 point ranges, $14/$15 quarter ranges,
+-- $16/$17 hour ranges, $18/$19 day ranges, $20 rows at most.
 -- Index: usage_total_daily_pk, usage_total_hourly_pk, usage_quarter_hourly_pk, usage_delta_org, usage_point_ts.
 WITH fine AS (
     SELECT t.org_id, t.quarter AS ts, e.dims_id, usage_quantity(e.mantissa, e.exponent) AS quantity,
@@ -10,12 +10,15 @@ WITH fine AS (
     WHERE t.org_id = ANY ($1::bigint[]) AND t.quarter >= $8 AND t.quarter < $9 AND t.level_ns IS NULL
     UNION ALL
     SELECT p.org_id, p.ts, s.dims_id, usage_quantity(p.mantissa, p.exponent), 1
-    FROM unnest($10::timestamptz[], $11::timestamptz[]) AS range (lower, upper)
-    JOIN usage_point p ON p.ts >= range.lower AND p.ts < range.upper AND p.org_id = ANY ($1::bigint[])
+    FROM (
+        SELECT * FROM usage_point WHERE ts >= $10 AND ts < $11 AND org_id = ANY ($1::bigint[])
+        UNION ALL
+        SELECT * FROM usage_point WHERE ts >= $12 AND ts < $13 AND org_id = ANY ($1::bigint[])
+    ) AS p
     JOIN usage_series s ON s.org_id = p.org_id AND s.series_id = p.series_id
     UNION ALL
     SELECT u.org_id, u.quarter, u.dims_id, u.quantity, u.points
-    FROM unnest($12::timestamptz[], $13::timestamptz[]) AS range (lower, upper)
+    FROM unnest($14::timestamptz[], $15::timestamptz[]) AS range (lower, upper)
     JOIN usage_quarter_hourly u
       ON u.org_id = ANY ($1::bigint[]) AND u.quarter >= range.lower AND u.quarter < range.upper AND u.last_ns IS NULL
 ), total AS (
@@ -24,11 +27,11 @@ WITH fine AS (
     JOIN usage_dims d ON d.org_id = fine.org_id AND d.dims_id = fine.dims_id
     UNION ALL
     SELECT u.org_id, u.hour, u.project_id, u.metric_id, u.quantity, u.points
-    FROM unnest($14::timestamptz[], $15::timestamptz[]) AS range (lower, upper)
+    FROM unnest($16::timestamptz[], $17::timestamptz[]) AS range (lower, upper)
     JOIN usage_total_hourly u ON u.org_id = ANY ($1::bigint[]) AND u.hour >= range.lower AND u.hour < range.upper
     UNION ALL
     SELECT u.org_id, u.day, u.project_id, u.metric_id, u.quantity, u.points
-    FROM unnest($16::timestamptz[], $17::timestamptz[]) AS range (lower, upper)
+    FROM unnest($18::timestamptz[], $19::timestamptz[]) AS range (lower, upper)
     JOIN usage_total_daily u ON u.org_id = ANY ($1::bigint[]) AND u.day >= range.lower AND u.day < range.upper
 ), grouped AS (
     SELECT CASE WHEN $6 THEN org_id END AS org_id, CASE WHEN $7 THEN project_id END AS project_id, metric_id,
@@ -44,4 +47,4 @@ SELECT o.name AS org, p.name AS project, g.metric_id, g.bucket, '{}'::text[] AS 
 FROM grouped g
 LEFT JOIN usage_org o ON o.org_id = g.org_id
 LEFT JOIN usage_project p ON p.org_id = g.project_org_id AND p.project_id = g.project_id
-LIMIT $18
+LIMIT $20

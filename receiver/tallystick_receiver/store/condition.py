@@ -1,0 +1,86 @@
+"""The condition of the storage, for `tallystick doctor`: what is right, what is worth knowing, what is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from tallystick_receiver.store.edition import Edition, EditionError, advice, check, read_server, recorded_edition
+from tallystick_receiver.store.migrate import MigrationError, pending
+from tallystick_receiver.store.statements import statement
+
+if TYPE_CHECKING:
+    import asyncpg
+
+_ROLLS_BEHIND: Final = 1_000_000
+
+
+class Grade(StrEnum):
+    """How bad it is."""
+
+    RIGHT = "ok"
+    NOTE = "note"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line of the doctor's report."""
+
+    subject: str
+    grade: Grade
+    sentence: str
+
+
+async def examine(connection: asyncpg.Connection) -> list[Finding]:
+    """Look at everything; nothing is changed."""
+    server = await read_server(connection)
+    edition = await recorded_edition(connection)
+    found = [Finding(subject="server", grade=Grade.RIGHT, sentence=f"PostgreSQL {server.postgresql}, TimescaleDB "
+                     f"{server.extension or 'not in this database'}, offered {server.offered or 'none'}")]  # fmt: skip
+    if edition is None:
+        return [*found, Finding(subject="schema", grade=Grade.WRONG, sentence="no schema: run 'tallystick migrate'")]
+    try:
+        check(edition, server)
+        hint = advice(edition, server)
+        found.append(Finding(subject="edition", grade=Grade.NOTE if hint else Grade.RIGHT,
+                             sentence=f"{edition.value}{f'; {hint}' if hint else ''}"))  # fmt: skip
+    except EditionError as error:
+        found.append(Finding(subject="edition", grade=Grade.WRONG, sentence=str(error)))
+    found.append(await _schema(connection, edition))
+    return [*found, *await _contents(connection)]
+
+
+async def _schema(connection: asyncpg.Connection, edition: Edition) -> Finding:
+    try:
+        missing = await pending(connection, edition)
+    except MigrationError as error:
+        return Finding(subject="schema", grade=Grade.WRONG, sentence=str(error))
+    if missing:
+        names = ", ".join(f"{m.number:04} {m.name}" for m in missing)
+        return Finding(subject="schema", grade=Grade.WRONG, sentence=f"run 'tallystick migrate' for {names}")
+    return Finding(subject="schema", grade=Grade.RIGHT, sentence="up to date")
+
+
+async def _contents(connection: asyncpg.Connection) -> list[Finding]:
+    row = await connection.fetchrow(statement("read_condition"))
+    running, behind = row["running"], row["deltas"] > _ROLLS_BEHIND
+    tomorrow = row["tomorrow"]
+    found = [
+        Finding(subject="receiver", grade=Grade.RIGHT if running else Grade.NOTE,
+                sentence="running" if running else "no receiver rolls up at the moment"),
+        Finding(subject="partitions", grade=Grade.RIGHT if tomorrow else Grade.NOTE,
+                sentence="made ahead" if tomorrow else "tomorrow's are not made yet"),
+        Finding(subject="rollups", grade=Grade.NOTE if behind else Grade.RIGHT,
+                sentence=f"about {row['deltas']} delta rows wait to be merged"),
+        Finding(subject="quarantine", grade=Grade.NOTE if row["quarantined"] else Grade.RIGHT,
+                sentence=f"{row['quarantined']} refused points wait for a replay"),
+        Finding(subject="keys", grade=Grade.RIGHT if row["keys"] else Grade.NOTE,
+                sentence=f"{row['keys']} in force" if row["keys"] else "none: open to everybody on loopback"),
+    ]  # fmt: skip
+    for relation, day in (
+        (row["dropped"] and dict(zip(row["dropped"], row["dropped_days"], strict=True))) or {}
+    ).items():
+        found.append(Finding(subject="retention", grade=Grade.RIGHT, sentence=f"{relation} is kept from {day}"))
+    return found

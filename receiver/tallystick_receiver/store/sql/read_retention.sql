@@ -1,0 +1,2 @@
+-- Until when each relation was dropped.
+SELECT relation, dropped_before FROM usage_retention

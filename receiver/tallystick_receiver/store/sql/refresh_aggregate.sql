@@ -1,0 +1,2 @@
+-- $1 continuous aggregate, $2/$3 window. Runs outside a transaction only.
+CALL refresh_continuous_aggregate($1::text::regclass, $2::timestamptz, $3::timestamptz)
