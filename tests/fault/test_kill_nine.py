@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from otlp import PROTOBUF, SECOND, export_request, get, now_ns, post, totals
 
+pytestmark = pytest.mark.editions
 KILLS = 10
 CLIENTS = 4
 POINTS = 50

@@ -8,6 +8,7 @@ from otlp import export, export_request, get, totals
 
 from tallystick_receiver.identity import SUM, Stream, Writer, id_of, metric_id_of, org_id_of
 
+pytestmark = pytest.mark.editions
 STREAM = Stream(
     org="acme", project=None, metric="calls", unit="", kind=SUM, dimensions=[("service.name", ["s", "app"])], scope=""
 )

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from otlp import SECOND, export, export_request, get, usage
 
+pytestmark = pytest.mark.editions
 LATE = ("--late-seconds-max", "1000000000")
 ZONES = (
     "UTC", "Europe/Berlin", "Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe", "America/St_Johns",

@@ -5,8 +5,11 @@ import asyncio
 import asyncpg
 import pytest
 
+from tallystick_receiver.store.edition import Edition
 from tallystick_receiver.store.keys import create_key
 from tallystick_receiver.store.migrate import MigrationError, migrate, migrations
+
+pytestmark = pytest.mark.editions
 
 
 @pytest.fixture
@@ -32,11 +35,10 @@ async def test_a_database_from_a_newer_version_is_refused(connection):
         await migrate(connection)
 
 
-async def test_two_that_migrate_at_once_apply_each_file_once(connection, database_url):
-    await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    others = [await asyncpg.connect(database_url) for _ in range(3)]
+async def test_two_that_migrate_at_once_apply_each_file_once(empty_database_url, edition):
+    others = [await asyncpg.connect(empty_database_url) for _ in range(3)]
     applied = await asyncio.gather(*(migrate(other) for other in others))
-    assert sorted(len(found) for found in applied) == [0, 0, len(migrations())]
+    assert sorted(len(found) for found in applied) == [0, 0, len(migrations(Edition(edition)))]
     for other in others:
         await other.close()
 

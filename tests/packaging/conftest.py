@@ -12,7 +12,10 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
+from servers import TSL_VARIABLE
 
+ALLOWED = f"{TSL_VARIABLE} is not set"
+"""The only skip that CI allows: the community edition is in no registry."""
 SKIPS_FAIL = os.environ.get("TALLYSTICK_TEST_SKIPS") == "fail"
 
 
@@ -20,6 +23,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """TALLYSTICK_TEST_SKIPS=fail: what .ci/run promises to test is tested, or the run fails."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     skipped = reporter.stats.get("skipped", []) if reporter is not None else []
+    skipped = [report for report in skipped if ALLOWED not in str(report.longrepr)]
     if SKIPS_FAIL and skipped and exitstatus == pytest.ExitCode.OK:
         reporter.write_line(f"\n{len(skipped)} skipped, and TALLYSTICK_TEST_SKIPS=fail", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

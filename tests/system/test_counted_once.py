@@ -6,6 +6,7 @@ import threading
 import pytest
 from otlp import JSON, SECOND, export, export_request, get, now_ns, post, totals, usage
 
+pytestmark = pytest.mark.editions
 RESOURCES = [{"service.name": "app", "service.instance.id": f"i{n}"} for n in range(3)]
 
 
