@@ -65,14 +65,9 @@ def run_cli(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Storage, query and fault tests run on every edition; the others on plain PostgreSQL."""
-    if metafunc.definition.get_closest_marker("editions") and "edition" in metafunc.fixturenames:
-        metafunc.parametrize("edition", EDITIONS, scope="session")
-
-
-@pytest.fixture(scope="session")
-def edition() -> str:
-    """What the test's database is kept in."""
-    return EDITIONS[0]
+    if "edition" in metafunc.fixturenames:
+        everywhere = metafunc.definition.get_closest_marker("editions") is not None
+        metafunc.parametrize("edition", EDITIONS if everywhere else EDITIONS[:1], scope="session")
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from tallystick_receiver.store.aggregates import refresh_aggregates
 from tallystick_receiver.store.edition import (
     Edition,
     EditionError,
@@ -21,7 +22,7 @@ from tallystick_receiver.store.edition import (
 from tallystick_receiver.store.migrate import LOCK, apply, migrations, note, pending
 from tallystick_receiver.store.retention import dropped_before
 from tallystick_receiver.store.statements import statement
-from tallystick_receiver.store.verify import first_day, refresh_aggregates
+from tallystick_receiver.store.verify import first_day
 
 if TYPE_CHECKING:
     import asyncpg

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import asyncpg
 
 from tallystick_receiver.horizons import Horizons
+from tallystick_receiver.store.aggregates import refresh_aggregates
+from tallystick_receiver.store.edition import Edition
 from tallystick_receiver.store.statements import statement
-
-if TYPE_CHECKING:
-    from tallystick_receiver.store.edition import Edition
 
 _log = logging.getLogger(__name__)
 _LOCK_WAIT: Final = "SET LOCAL lock_timeout = '1s'"
@@ -81,13 +80,15 @@ async def _drop_partition(connection: asyncpg.Connection, relation: str, name: s
 
 async def _drop_points(connection: asyncpg.Connection, edition: Edition, horizon: datetime) -> int:
     if edition.is_timescaledb:
-        chunks = await connection.fetchval("SELECT count(*) FROM show_chunks('usage_point', older_than => $1)", horizon)
+        if edition is Edition.COMMUNITY:
+            await _aggregate(connection, horizon)
+        chunks = await connection.fetchval(statement("read_old_chunks"), horizon)
         if chunks:
             async with connection.transaction():
                 await connection.execute(_LOCK_WAIT)
                 await connection.execute(_HOLD_READERS)
                 await connection.execute(statement("write_retention"), "usage_point", horizon)
-                await connection.execute("SELECT drop_chunks('usage_point', older_than => $1)", horizon)
+                await connection.execute(statement("drop_chunks"), horizon)
             _log.info("dropped the points before %s", horizon.date())
         return int(chunks)
     partitions = await _partitions_before(connection, "usage_point", horizon)
@@ -97,6 +98,13 @@ async def _drop_points(connection: asyncpg.Connection, edition: Edition, horizon
             await _drop_partition(connection, "usage_point", name, upper)
         _log.info("dropped the points before %s", upper.date())
     return len(partitions)
+
+
+async def _aggregate(connection: asyncpg.Connection, horizon: datetime) -> None:
+    """Points go only when the continuous aggregates hold them: later no refresh can bring them back."""
+    first = await connection.fetchval(statement("read_first_chunk"))
+    if first is not None and first < horizon:
+        await refresh_aggregates(connection, first.replace(hour=0), horizon)
 
 
 async def _delete_rollups(connection: asyncpg.Connection, relation: str, column: str, horizon: datetime) -> int:

@@ -5,7 +5,6 @@ A day at a time, so that memory stays the same however much there is; PostgreSQL
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import asyncpg
 
 from tallystick_receiver.identity import org_id_of
+from tallystick_receiver.store.aggregates import refresh_aggregates
 from tallystick_receiver.store.edition import Edition, recorded_edition
 from tallystick_receiver.store.retention import dropped_before
 from tallystick_receiver.store.statements import statement
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 DAY: Final = timedelta(days=1)
 _ATTEMPTS: Final = 5
-_PAUSE_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,9 +183,13 @@ async def _compare(
 def _difference(check: Check, row: asyncpg.Record) -> Difference:
     return Difference(
         check=check.name, org=row["org"], project=row["project"], metric=row["metric"], detail=row["detail"],
-        at=row["at"], left=Side(name=check.left, quantity=row["left_quantity"], points=row["left_points"]),
-        right=Side(name=check.right, quantity=row["right_quantity"], points=row["right_points"]),
+        at=row["at"], left=_side(check.left, row, "left"), right=_side(check.right, row, "right"),
     )  # fmt: skip
+
+
+def _side(name: str, row: asyncpg.Record, side: str) -> Side:
+    points = row[f"{side}_points"]
+    return Side(name=name, quantity=row[f"{side}_quantity"], points=None if points is None else int(points))
 
 
 def _add(found: Findings, count: int, differences: list[Difference], differences_max: int) -> None:
@@ -211,17 +214,3 @@ async def _compare_refreshed(
         if not count:
             return
     _add(found, count, differences, differences_max)
-
-
-async def refresh_aggregates(connection: asyncpg.Connection, start: datetime, end: datetime) -> None:
-    """Bring the continuous aggregates of some whole days up to date; hours first, since days are made of them."""
-    for view in ("usage_hourly_aggregate", "usage_daily_aggregate"):
-        for attempt in range(_ATTEMPTS):
-            try:
-                await connection.execute(statement("refresh_aggregate"), view, start, end)
-                break
-            except asyncpg.LockNotAvailableError:
-                # The policy refreshes the same days at this moment.
-                if attempt == _ATTEMPTS - 1:
-                    raise
-                await asyncio.sleep(_PAUSE_SECONDS)
