@@ -13,6 +13,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -26,7 +27,7 @@ DISCONNECT = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datn
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "editions: runs on PostgreSQL and on both editions of TimescaleDB")
+    config.addinivalue_line("markers", "editions(*names): runs on these editions, or on all")
     for name in [name for name in os.environ if name.startswith(("TALLYSTICK_", "OTEL_")) or name == "DATABASE_URL"]:
         if not name.startswith("TALLYSTICK_TEST_"):
             del os.environ[name]
@@ -66,8 +67,8 @@ def run_cli(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Storage, query and fault tests run on every edition; the others on plain PostgreSQL."""
     if "edition" in metafunc.fixturenames:
-        everywhere = metafunc.definition.get_closest_marker("editions") is not None
-        metafunc.parametrize("edition", EDITIONS if everywhere else EDITIONS[:1], scope="session")
+        marker = metafunc.definition.get_closest_marker("editions")
+        metafunc.parametrize("edition", EDITIONS[:1] if marker is None else marker.args or EDITIONS, scope="session")
 
 
 @pytest.fixture(scope="session")
@@ -98,13 +99,20 @@ def template(postgres: str) -> str:
     return postgres
 
 
-@pytest.fixture
-def database_url(template: str) -> Iterator[str]:
-    """A fresh, migrated database."""
+@contextmanager
+def fresh_database(template: str) -> Iterator[str]:
+    """The URL of a migrated database that nobody else uses."""
     name = f"t_{uuid.uuid4().hex}"
     sql(template, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
     yield with_database(template, name)
     sql(template, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database_url(template: str) -> Iterator[str]:
+    """A fresh, migrated database."""
+    with fresh_database(template) as url:
+        yield url
 
 
 @pytest.fixture

@@ -4,12 +4,18 @@ import asyncio
 
 import asyncpg
 import pytest
+from books import rebuild, verify
+from conftest import ReceiverProcess
+from otlp import SECOND, export, export_request, usage
 
-from tallystick_receiver.store.edition import Edition
+from tallystick_receiver.store.edition import Edition, recorded_edition
 from tallystick_receiver.store.keys import create_key
-from tallystick_receiver.store.migrate import MigrationError, migrate, migrations
+from tallystick_receiver.store.migrate import MigrationError, apply, migrate, migrations
 
 pytestmark = pytest.mark.editions
+DAY = 86_400 * SECOND
+RELEASED = (4,)
+"""The last migration of each schema that was ever on the main branch and is not the newest."""
 
 
 @pytest.fixture
@@ -21,6 +27,54 @@ async def connection(database_url):
 
 async def test_migrating_twice_does_nothing(connection):
     assert await migrate(connection) == []
+
+
+@pytest.mark.parametrize("released", RELEASED)
+async def test_usage_of_every_released_schema_is_kept(empty_database_url, released):
+    """A database as an earlier version left it, with usage in it, goes up and answers as before."""
+    opened = await asyncpg.connect(empty_database_url)
+    await opened.execute("CREATE TABLE schema_migration (number integer PRIMARY KEY, name text NOT NULL,"
+                         " checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())")  # fmt: skip
+    for migration in migrations(Edition.POSTGRESQL):
+        if migration.number <= released:
+            await apply(opened, migration, Edition.POSTGRESQL)
+    await opened.execute(
+        """
+        INSERT INTO usage_org VALUES (1, 'earlier');
+        INSERT INTO usage_metric VALUES (2, 'calls', '', 'sum');
+        INSERT INTO usage_dims VALUES (1, 3, 0, 2, '{}', 'dims');
+        INSERT INTO usage_series VALUES (1, 4, 3, '["",  "", [], ""]');
+        INSERT INTO usage_writer VALUES (5, NULL, '', 'app', 'i', 'writer');
+        INSERT INTO usage_collection
+            SELECT 5, 1790000000000000000 + n * 86400000000000, 0, now(), 1, ARRAY[4], ARRAY[0], ARRAY[n], NULL, ARRAY[2],
+                   ARRAY[1], ARRAY[n]
+            FROM generate_series(1, 20) AS n;
+        INSERT INTO usage_point
+            SELECT to_timestamp(1790000000 + n * 86400) - interval '1 microsecond', 1, 4, 5, 0, n, 0, 999
+            FROM generate_series(1, 20) AS n;
+        INSERT INTO usage_delta
+            SELECT 1, date_bin('15 min', ts, 'epoch'), ARRAY[3], ARRAY[mantissa], NULL, NULL, NULL FROM usage_point
+        """
+    )
+    assert [m.number for m in await migrate(opened)] == [
+        m.number for m in migrations(Edition.POSTGRESQL) if m.number > released
+    ]
+    assert await recorded_edition(opened) is Edition.POSTGRESQL
+    await opened.close()
+    assert (await asyncio.to_thread(verify, empty_database_url)).count == 0
+    assert (await asyncio.to_thread(rebuild, empty_database_url)) == 20
+    assert (await asyncio.to_thread(verify, empty_database_url)).count == 0
+    process = await asyncio.to_thread(
+        ReceiverProcess, ["--database-url", empty_database_url, "--late-seconds-max", "1000000000"], {}
+    )
+    try:
+        resent = export_request([{"name": "calls", "value": 3, "end": 1790000000 * SECOND + 3 * DAY}])
+        assert export(process.url, resent).rejected == 0
+        rows = usage(process.url, from_="2026-01-01", to="2036-01-01", groupBy="org")["rows"]
+        assert {row["org"]: row["quantity"] for row in rows} == {"earlier": "210", "acme": "3"}
+    finally:
+        process.close()
+    assert (await asyncio.to_thread(verify, empty_database_url)).count == 0
 
 
 async def test_a_changed_file_is_refused(connection):

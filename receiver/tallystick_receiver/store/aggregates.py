@@ -1,4 +1,4 @@
-"""The continuous aggregates of the community edition, refreshed by TimescaleDB's policies and, where it matters, by us."""
+"""The continuous aggregates of the community edition, refreshed by policies and, where it matters, by us."""
 
 from __future__ import annotations
 

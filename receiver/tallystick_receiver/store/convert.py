@@ -88,10 +88,14 @@ async def _copy_partition(connection: asyncpg.Connection, name: str) -> None:
 
 
 async def _switch(connection: asyncpg.Connection, progress: Progress) -> None:
-    """One transaction: nobody sees the points twice or not at all."""
+    """One transaction: nobody sees the points twice or not at all.
+
+    The ledger is locked first, as commits do: a COPY of points that waited for the lock would be taken for one into a
+    plain table by TimescaleDB's hook and end in the hypertable's root, where no query looks (measured with 2.31).
+    """
     [migration] = [m for m in migrations(Edition.APACHE) if m.name == _POINTS]
     async with connection.transaction():
-        await connection.execute("LOCK TABLE usage_point IN ACCESS EXCLUSIVE MODE")
+        await connection.execute("LOCK TABLE usage_collection, usage_point IN ACCESS EXCLUSIVE MODE")
         partitions = await connection.fetch(statement("read_partitions"), "usage_point")
         for done, partition in enumerate(partitions, 1):
             await _copy_partition(connection, partition["name"])

@@ -21,7 +21,7 @@ _FIRST_CONNECT_SECONDS: Final = 30.0
 _CONNECT_SECONDS: Final = 3.0
 _DATA_ERRORS: Final = ("22", "23")
 
-_READING: Final = {"max_parallel_workers_per_gather": "0", "plan_cache_mode": "force_custom_plan"}
+READING: Final = {"max_parallel_workers_per_gather": "0", "plan_cache_mode": "force_custom_plan"}
 """Questions are short; with their times known, the planner looks at the partitions of their window only."""
 
 PASSING: Final = (
@@ -113,7 +113,7 @@ class Database:
             _log.info("%s", hint)
         self._pool = await asyncpg.create_pool(
             self._url, min_size=1, max_size=4, timeout=_CONNECT_SECONDS, command_timeout=self._query_seconds_max + 1,
-            server_settings=self._server_settings(self._query_seconds_max) | _READING,
+            server_settings=self._server_settings(self._query_seconds_max) | READING,
         )  # fmt: skip
 
     async def close(self) -> None:

@@ -1,6 +1,7 @@
 -- Levels: per set of dimensions the last, lowest, highest and average sample of a bucket; over several sets the
 -- last ones and the averages add up, lowest and highest are those of any single sample.
 -- Parameters and indexes as in read_usage_by_dims.sql.
+-- OFFSET 0: each range is an index scan of its own, whatever the planner thinks of ranges.
 WITH wanted AS MATERIALIZED (
     SELECT d.org_id, d.dims_id, d.project_id, d.metric_id,
            ARRAY(SELECT d.attributes ->> key FROM unnest($18::text[]) WITH ORDINALITY AS k (key, n) ORDER BY n)
@@ -32,15 +33,18 @@ WITH wanted AS MATERIALIZED (
     CROSS JOIN LATERAL (SELECT usage_quantity(p.mantissa, p.exponent)) AS v (quantity)
     UNION ALL
     SELECT u.org_id, u.quarter, u.dims_id, u.quantity, u.points, u.lowest, u.highest, u.last, u.last_ns
-    FROM unnest($14::timestamptz[], $15::timestamptz[]) AS range (lower, upper)
-    JOIN usage_quarter_hourly u
-      ON u.org_id = ANY ($1::bigint[]) AND u.quarter >= range.lower AND u.quarter < range.upper
-     AND u.last_ns IS NOT NULL
+    FROM unnest($14::timestamptz[], $15::timestamptz[]) AS range (lower, upper), LATERAL (
+        SELECT * FROM usage_quarter_hourly
+        WHERE org_id = ANY ($1::bigint[]) AND quarter >= range.lower AND quarter < range.upper AND last_ns IS NOT NULL
+        OFFSET 0
+    ) AS u
     UNION ALL
     SELECT u.org_id, u.day, u.dims_id, u.quantity, u.points, u.lowest, u.highest, u.last, u.last_ns
-    FROM unnest($16::timestamptz[], $17::timestamptz[]) AS range (lower, upper)
-    JOIN usage_daily u
-      ON u.org_id = ANY ($1::bigint[]) AND u.day >= range.lower AND u.day < range.upper AND u.last_ns IS NOT NULL
+    FROM unnest($16::timestamptz[], $17::timestamptz[]) AS range (lower, upper), LATERAL (
+        SELECT * FROM usage_daily
+        WHERE org_id = ANY ($1::bigint[]) AND day >= range.lower AND day < range.upper AND last_ns IS NOT NULL
+        OFFSET 0
+    ) AS u
 ), by_set AS (
     SELECT w.org_id, w.project_id, w.metric_id, w.dimensions,
            CASE WHEN $4::text IS NOT NULL THEN date_trunc($4::text, s.ts, $5::text) END AS bucket, w.dims_id,

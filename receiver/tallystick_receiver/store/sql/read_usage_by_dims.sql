@@ -3,6 +3,7 @@
 -- $6 by org, $7 by project, $8/$9 delta range, $10/$11 and $12/$13 point ranges, $14/$15 quarter ranges,
 -- $16/$17 day ranges, $18 dimension keys, $19 filters (JSON: key -> values), $20 rows at most.
 -- Index: usage_daily_pk, usage_quarter_hourly_pk, usage_delta_org, usage_point_ts, usage_dims_pk.
+-- OFFSET 0: each range is an index scan of its own, whatever the planner thinks of ranges.
 WITH wanted AS MATERIALIZED (
     SELECT d.org_id, d.dims_id, d.project_id, d.metric_id,
            ARRAY(SELECT d.attributes ->> key FROM unnest($18::text[]) WITH ORDINALITY AS k (key, n) ORDER BY n)
@@ -28,14 +29,18 @@ WITH wanted AS MATERIALIZED (
     JOIN usage_series s ON s.org_id = p.org_id AND s.series_id = p.series_id
     UNION ALL
     SELECT u.org_id, u.quarter, u.dims_id, u.quantity, u.points
-    FROM unnest($14::timestamptz[], $15::timestamptz[]) AS range (lower, upper)
-    JOIN usage_quarter_hourly u
-      ON u.org_id = ANY ($1::bigint[]) AND u.quarter >= range.lower AND u.quarter < range.upper AND u.last_ns IS NULL
+    FROM unnest($14::timestamptz[], $15::timestamptz[]) AS range (lower, upper), LATERAL (
+        SELECT * FROM usage_quarter_hourly
+        WHERE org_id = ANY ($1::bigint[]) AND quarter >= range.lower AND quarter < range.upper AND last_ns IS NULL
+        OFFSET 0
+    ) AS u
     UNION ALL
     SELECT u.org_id, u.day, u.dims_id, u.quantity, u.points
-    FROM unnest($16::timestamptz[], $17::timestamptz[]) AS range (lower, upper)
-    JOIN usage_daily u
-      ON u.org_id = ANY ($1::bigint[]) AND u.day >= range.lower AND u.day < range.upper AND u.last_ns IS NULL
+    FROM unnest($16::timestamptz[], $17::timestamptz[]) AS range (lower, upper), LATERAL (
+        SELECT * FROM usage_daily
+        WHERE org_id = ANY ($1::bigint[]) AND day >= range.lower AND day < range.upper AND last_ns IS NULL
+        OFFSET 0
+    ) AS u
 ), grouped AS (
     SELECT CASE WHEN $6 THEN w.org_id END AS org_id, CASE WHEN $7 THEN w.project_id END AS project_id, w.metric_id,
            CASE WHEN $4::text IS NOT NULL THEN date_trunc($4::text, s.ts, $5::text) END AS bucket,

@@ -3,6 +3,7 @@
 -- $6 by org, $7 by project, $8/$9 delta range, $10/$11 and $12/$13 point ranges, $14/$15 quarter ranges,
 -- $16/$17 hour ranges, $18/$19 day ranges, $20 rows at most.
 -- Index: usage_total_daily_pk, usage_total_hourly_pk, usage_quarter_hourly_pk, usage_delta_org, usage_point_ts.
+-- OFFSET 0: each range is an index scan of its own, whatever the planner thinks of ranges.
 WITH fine AS (
     SELECT t.org_id, t.quarter AS ts, e.dims_id, usage_quantity(e.mantissa, e.exponent) AS quantity,
            coalesce(e.points, 1)::bigint AS points
@@ -18,21 +19,29 @@ WITH fine AS (
     JOIN usage_series s ON s.org_id = p.org_id AND s.series_id = p.series_id
     UNION ALL
     SELECT u.org_id, u.quarter, u.dims_id, u.quantity, u.points
-    FROM unnest($14::timestamptz[], $15::timestamptz[]) AS range (lower, upper)
-    JOIN usage_quarter_hourly u
-      ON u.org_id = ANY ($1::bigint[]) AND u.quarter >= range.lower AND u.quarter < range.upper AND u.last_ns IS NULL
+    FROM unnest($14::timestamptz[], $15::timestamptz[]) AS range (lower, upper), LATERAL (
+        SELECT * FROM usage_quarter_hourly
+        WHERE org_id = ANY ($1::bigint[]) AND quarter >= range.lower AND quarter < range.upper AND last_ns IS NULL
+        OFFSET 0
+    ) AS u
 ), total AS (
     SELECT fine.org_id, fine.ts, d.project_id, d.metric_id, fine.quantity, fine.points
     FROM fine
     JOIN usage_dims d ON d.org_id = fine.org_id AND d.dims_id = fine.dims_id
     UNION ALL
     SELECT u.org_id, u.hour, u.project_id, u.metric_id, u.quantity, u.points
-    FROM unnest($16::timestamptz[], $17::timestamptz[]) AS range (lower, upper)
-    JOIN usage_total_hourly u ON u.org_id = ANY ($1::bigint[]) AND u.hour >= range.lower AND u.hour < range.upper
+    FROM unnest($16::timestamptz[], $17::timestamptz[]) AS range (lower, upper), LATERAL (
+        SELECT * FROM usage_total_hourly
+        WHERE org_id = ANY ($1::bigint[]) AND hour >= range.lower AND hour < range.upper
+        OFFSET 0
+    ) AS u
     UNION ALL
     SELECT u.org_id, u.day, u.project_id, u.metric_id, u.quantity, u.points
-    FROM unnest($18::timestamptz[], $19::timestamptz[]) AS range (lower, upper)
-    JOIN usage_total_daily u ON u.org_id = ANY ($1::bigint[]) AND u.day >= range.lower AND u.day < range.upper
+    FROM unnest($18::timestamptz[], $19::timestamptz[]) AS range (lower, upper), LATERAL (
+        SELECT * FROM usage_total_daily
+        WHERE org_id = ANY ($1::bigint[]) AND day >= range.lower AND day < range.upper
+        OFFSET 0
+    ) AS u
 ), grouped AS (
     SELECT CASE WHEN $6 THEN org_id END AS org_id, CASE WHEN $7 THEN project_id END AS project_id, metric_id,
            CASE WHEN $4::text IS NOT NULL THEN date_trunc($4::text, ts, $5::text) END AS bucket,

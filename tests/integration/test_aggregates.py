@@ -1,0 +1,121 @@
+"""TimescaleDB's community edition: continuous aggregates and columnstore agree with the rest, late points included."""
+
+import asyncio
+
+import asyncpg
+import pytest
+from books import verify
+from otlp import SECOND, export, export_request, now_ns, usage
+
+pytestmark = pytest.mark.editions("timescaledb-community")
+DAY = 86_400 * SECOND
+LATE = ("--late-seconds-max", "8640000", "--roll-seconds", "0.05")
+
+
+def fetch(url, query, *arguments):
+    async def run():
+        connection = await asyncpg.connect(url)
+        try:
+            return await connection.fetch(query, *arguments)
+        finally:
+            await connection.close()
+
+    return asyncio.run(run())
+
+
+def send(receiver, age_days, value, number=0):
+    end = now_ns() // DAY * DAY - age_days * DAY + (1000 + number) * SECOND
+    assert export(receiver.url, export_request([{"name": "bytes", "value": value, "end": end}])).rejected == 0
+
+
+def quantity(receiver):
+    [row] = usage(receiver.url, orgId="acme", from_="2026-01-01", to="2036-01-01")["rows"]
+    return int(row["quantity"])
+
+
+def aggregated(url):
+    return {
+        (row["days"], int(row["quantity"]))
+        for row in fetch(url, "SELECT extract(day FROM now() - day)::int AS days, quantity FROM usage_daily_aggregate")
+    }
+
+
+def test_a_late_point_is_in_the_answer_at_once_and_in_the_aggregate_after_its_refresh(start_receiver, database_url):
+    receiver = start_receiver(*LATE)
+    send(receiver, 20, 100)
+    send(receiver, 5, 10)
+    for view in ("usage_hourly_aggregate", "usage_daily_aggregate"):
+        fetch(database_url, f"CALL refresh_continuous_aggregate('{view}', NULL, now() - interval '2 days')")
+    assert aggregated(database_url) == {(20, 100), (5, 10)}
+    send(receiver, 20, 1, 1)
+    assert quantity(receiver) == 111
+    assert aggregated(database_url) == {(20, 100), (5, 10)}
+    assert verify(database_url).count == 0
+    assert aggregated(database_url) == {(20, 101), (5, 10)}
+
+
+def test_an_aggregate_that_is_wrong_is_found(start_receiver, database_url):
+    receiver = start_receiver(*LATE)
+    send(receiver, 20, 100)
+    for view in ("usage_hourly_aggregate", "usage_daily_aggregate"):
+        fetch(database_url, f"CALL refresh_continuous_aggregate('{view}', NULL, now() - interval '2 days')")
+    [row] = fetch(
+        database_url,
+        "SELECT format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name)"
+        " AS name FROM timescaledb_information.continuous_aggregates WHERE view_name = 'usage_hourly_aggregate'",
+    )
+    fetch(database_url, f"UPDATE {row['name']} SET quantity = quantity + 1")
+    found = verify(database_url)
+    assert {difference.check for difference in found.differences} == {"hourly_aggregate"}
+
+
+def test_late_points_land_in_compressed_chunks_and_are_counted_once(start_receiver, database_url):
+    receiver = start_receiver(*LATE)
+    for number in range(5):
+        send(receiver, 20, 100, number)
+    [chunk] = fetch(database_url, "SELECT show_chunks('usage_point')::text AS name")
+    fetch(database_url, f"CALL convert_to_columnstore('{chunk['name']}')")
+    assert [
+        row["is_compressed"]
+        for row in fetch(
+            database_url,
+            "SELECT is_compressed FROM timescaledb_information.chunks WHERE hypertable_name = 'usage_point'",
+        )
+    ] == [True]
+    for _ in range(2):
+        send(receiver, 20, 7, 10)
+        send(receiver, 20, 100, 3)
+    assert quantity(receiver) == 507
+    ragged = {"from_": usage_time(20, 1001), "to": usage_time(20, 1002), "orgId": "acme"}
+    assert [row["quantity"] for row in usage(receiver.url, **ragged)["rows"]] == ["100"]
+    assert verify(database_url).count == 0
+
+
+def usage_time(age_days, second):
+    from datetime import UTC, datetime
+
+    moment = datetime.fromtimestamp(now_ns() // DAY * 86_400 - age_days * 86_400 + second, UTC)
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def policies(url):
+    rows = fetch(url, "SELECT proc_name, config FROM timescaledb_information.jobs WHERE hypertable_name LIKE 'usage%'"
+                      " OR proc_name = 'policy_refresh_continuous_aggregate'")  # fmt: skip
+    return sorted((row["proc_name"], row["config"]) for row in rows)
+
+
+def test_policies_follow_the_settings(start_receiver, database_url):
+    receiver = start_receiver("--keep-hourly-days", "0")
+    while len(policies(database_url)) < 3:
+        pass
+    first = policies(database_url)
+    assert [name for name, _ in first] == ["policy_compression", *["policy_refresh_continuous_aggregate"] * 2]
+    assert '"compress_after": "9 days"' in first[0][1]
+    assert '"start_offset": "9 days"' in first[1][1] + first[2][1]
+    receiver.stop()
+    start_receiver("--columnstore-after-days", "3", "--keep-hourly-days", "200", "--upkeep-seconds", "0.2")
+    while len(policies(database_url)) < 4 or '"compress_after": "3 days"' not in str(policies(database_url)):
+        pass
+    assert '"drop_after": "230 days"' in str(policies(database_url))
+    jobs = [config for _, config in policies(database_url)]
+    assert len(jobs) == 4

@@ -1,0 +1,109 @@
+"""From plain PostgreSQL to TimescaleDB: every point once, resumable, while a receiver goes on."""
+
+import asyncio
+import threading
+
+import pytest
+from books import verify
+from conftest import ReceiverProcess, run_cli
+from otlp import SECOND, export, export_request, get, now_ns, usage
+
+from tallystick_receiver.store.convert import convert
+from tallystick_receiver.store.database import connected
+from tallystick_receiver.store.edition import Edition, recorded_edition
+
+TIMESCALEDB = pytest.mark.editions("timescaledb-apache", "timescaledb-community")
+DAY = 86_400 * SECOND
+
+
+class Interrupted(Exception):
+    pass
+
+
+@pytest.fixture
+def plain(empty_database_url):
+    """A receiver on a plain database of a server that offers TimescaleDB."""
+    done = run_cli("migrate", "--to", "postgresql", "--database-url", empty_database_url)
+    assert done.returncode == 0, done.stderr
+    process = ReceiverProcess(
+        ["--database-url", empty_database_url, "--late-seconds-max", "8640000", "--roll-seconds", "0.2"], {}
+    )
+    for age in range(0, 30, 3):
+        for number in range(3):
+            send(process, age, number)
+    yield process
+    process.close()
+
+
+def send(receiver, age_days, number, org="acme"):
+    end = now_ns() // DAY * DAY - age_days * DAY + (1000 + number) * SECOND
+    points = [{"name": "bytes", "value": 5 + n, "end": end, "attributes": {"org.id": org, "n": n}} for n in range(4)]
+    assert export(receiver.url, export_request(points)).rejected == 0
+
+
+def rows(receiver):
+    return usage(receiver.url, orgId="acme", groupBy="day,n", from_="2026-01-01", to="2036-01-01")["rows"]
+
+
+def run_convert(url, progress=lambda *_: None):
+    async def run():
+        async with connected(url) as connection:
+            return await convert(connection, progress), await recorded_edition(connection)
+
+    return asyncio.run(run())
+
+
+@TIMESCALEDB
+def test_conversion_interrupted_and_begun_again_keeps_every_answer(plain, empty_database_url, edition):
+    before = rows(plain)
+
+    def interrupt(what, done, _):
+        if what.startswith("points") and done == 4:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        run_convert(empty_database_url, interrupt)
+    assert rows(plain) == before
+    send(plain, 0, 7, "globex")
+    send(plain, 27, 7, "globex")
+    assert run_convert(empty_database_url) == (Edition(edition),) * 2
+    assert rows(plain) == before
+    send(plain, 0, 8, "globex")
+    send(plain, 6, 8, "globex")
+    assert verify(empty_database_url).count == 0
+    done = run_cli("migrate", "--to", "timescaledb", "--database-url", empty_database_url)
+    assert (done.returncode, f"{edition} stays" in done.stdout) == (0, True), done.stdout + done.stderr
+
+
+@TIMESCALEDB
+def test_usage_that_arrives_during_the_conversion_is_counted_once(plain, empty_database_url, edition):
+    before = rows(plain)
+    stopping = threading.Event()
+    sent = []
+
+    def deliver():
+        while not stopping.is_set():
+            send(plain, len(sent) % 20, 20 + len(sent), "globex")
+            sent.append(1)
+
+    thread = threading.Thread(target=deliver)
+    thread.start()
+    try:
+        while len(sent) < 10:
+            assert thread.is_alive()
+        done = run_cli("migrate", "--to", "timescaledb", "--database-url", empty_database_url)
+        assert done.returncode == 0, done.stderr
+        assert f"postgresql became {edition}" in done.stdout
+    finally:
+        stopping.set()
+        thread.join()
+    assert rows(plain) == before
+    [row] = usage(plain.url, orgId="globex", from_="2026-01-01", to="2036-01-01")["rows"]
+    assert row["count"] == 4 * len(sent)
+    assert verify(empty_database_url).count == 0
+    assert get(plain.url + "/healthz").status == 200
+
+
+def test_a_server_without_timescaledb_says_so(database_url):
+    done = run_cli("migrate", "--to", "timescaledb", "--database-url", database_url)
+    assert (done.returncode, "offers no TimescaleDB" in done.stderr) == (1, True)

@@ -1,0 +1,177 @@
+"""The plan of every query: the partitions or chunks of its window only, indexes, and no scan of all points.
+
+Plans depend on statistics, so the tables hold what a month of a small platform holds.
+"""
+
+import asyncio
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import asyncpg
+import pytest
+from conftest import fresh_database
+
+from tallystick_receiver.identity import org_id_of
+from tallystick_receiver.question import Question
+from tallystick_receiver.ranges import ranges_of
+from tallystick_receiver.store import usage
+from tallystick_receiver.store.database import READING
+from tallystick_receiver.store.statements import statement
+
+pytestmark = pytest.mark.editions
+FIRST = datetime(2026, 10, 1, tzinfo=UTC)
+DAYS = 31
+FILL = """
+    INSERT INTO usage_org SELECT CASE n WHEN 7 THEN {acme} ELSE n END, 'org-' || n FROM generate_series(1, 40) AS n;
+    INSERT INTO usage_metric SELECT 100 + n, 'metric.' || n, 'By', CASE n WHEN 1 THEN 'level' ELSE 'sum' END
+        FROM generate_series(1, 3) AS n;
+    INSERT INTO usage_dims SELECT o.org_id, m.metric_id * 1000 + p, p, m.metric_id, '{{"region": "eu"}}', 'd' || p
+        FROM usage_org o, usage_metric m, generate_series(1, 4) AS p;
+    INSERT INTO usage_series SELECT org_id, dims_id * 10, dims_id, '' FROM usage_dims;
+    INSERT INTO usage_writer VALUES (1, NULL, '', 'app', 'i', 'w');
+    SELECT usage_add_partition(relation, '2026-10-01'::date + n)
+        FROM (VALUES ('usage_point'), ('usage_collection')) AS r (relation), generate_series(0, 31) AS n;
+    INSERT INTO usage_point SELECT t - interval '1 microsecond', s.org_id, s.series_id, 1, 0, 5, 0, 999
+        FROM generate_series('2026-10-01 00:05Z'::timestamptz, '2026-11-01'::timestamptz, '300 s') AS t, usage_series s
+        WHERE s.series_id % 100 = 30 ORDER BY t;
+    INSERT INTO usage_quarter_hourly SELECT org_id, t, dims_id, 5, 1
+        FROM generate_series('2026-10-01Z'::timestamptz, '2026-10-31 23:45Z', '15 min') AS t, usage_dims
+        WHERE dims_id % 10 = 3;
+    INSERT INTO usage_total_hourly SELECT org_id, t, project_id, metric_id, 5, 1
+        FROM generate_series('2026-10-01Z'::timestamptz, '2026-10-31 23:00Z', '1 h') AS t, usage_dims;
+    INSERT INTO usage_daily SELECT org_id, t, dims_id, 5, 1
+        FROM generate_series('2026-07-01Z'::timestamptz, '2026-10-31Z', '1 d') AS t, usage_dims;
+    INSERT INTO usage_total_daily SELECT org_id, day, 1, dims_id, 5, 1 FROM usage_daily;
+    INSERT INTO usage_delta
+        SELECT org_id, '2026-10-31Z', ARRAY[dims_id], ARRAY[1] FROM usage_dims, generate_series(1, 50);
+    INSERT INTO usage_collection
+        SELECT w, extract(epoch FROM t)::bigint * 1000000000, 0, now(), 1, ARRAY[1], ARRAY[0], ARRAY[1], NULL, ARRAY[1],
+               ARRAY[1], ARRAY[1]
+        FROM generate_series(1, 20) AS w, generate_series('2026-10-01Z'::timestamptz, '2026-10-31Z', '300 s') AS t;
+"""
+"""Rows by the hundred thousand; the quarters and points are of one project only, to keep the test short."""
+
+
+async def filled(url):
+    connection = await asyncpg.connect(url, server_settings=READING | {"timezone": "UTC"})
+    await connection.execute(FILL.format(acme=org_id_of("acme")))
+    await connection.execute("SELECT brin_summarize_new_values(c.oid) FROM pg_class c JOIN pg_am a ON a.oid = c.relam"
+                             " WHERE a.amname = 'brin' AND c.relkind = 'i'")  # fmt: skip
+    await connection.execute("VACUUM ANALYZE")
+    return connection
+
+
+@pytest.fixture(scope="module")
+def plan(template):
+    """EXPLAIN with the settings of questions; one filled database for all these tests, which change nothing."""
+    loop = asyncio.new_event_loop()
+    with fresh_database(template) as url:
+        connection = loop.run_until_complete(filled(url))
+
+        def explain(name, *arguments):
+            text = "EXPLAIN (FORMAT JSON) " + statement(name)
+            [row] = loop.run_until_complete(connection.fetch(text, *arguments))
+            return list(scans_of(json.loads(row[0])[0]["Plan"]))
+
+        yield explain
+        loop.run_until_complete(connection.close())
+    loop.close()
+
+
+def scans_of(node):
+    """(node type, relation, index) of every scan, whatever it is below."""
+    if "Relation Name" in node:
+        below = [child.get("Index Name") for child in node.get("Plans", [])]
+        yield node["Node Type"], node["Relation Name"], node.get("Index Name") or next((i for i in below if i), None)
+    for child in node.get("Plans", []):
+        yield from scans_of(child)
+
+
+def question(start, end, *group_by, zone="UTC"):
+    return Question(org="acme", project=None, types=(), start=start, end=end, zone=ZoneInfo(zone), group_by=group_by,
+                    filters={})  # fmt: skip
+
+
+def totals_arguments(asked, metrics=(102, 103)):
+    ranges = ranges_of(asked.start, asked.end, asked.unit, asked.zone, hourly=True)
+    common = usage._common(asked, [org_id_of("acme")], list(metrics), ranges)
+    return (*common, *usage._columns(ranges.hours), *usage._columns(ranges.days), 1000)
+
+
+def dims_arguments(asked, metrics=(102, 103)):
+    ranges = ranges_of(asked.start, asked.end, asked.unit, asked.zone, hourly=False)
+    common = usage._common(asked, [org_id_of("acme")], list(metrics), ranges)
+    return (*common, *usage._by_dims(asked, ranges), 1000)
+
+
+MONTH = (FIRST, FIRST + timedelta(days=DAYS))
+RAGGED = (FIRST + timedelta(days=3, minutes=7), FIRST + timedelta(days=20, minutes=52))
+
+
+def points_of(scans):
+    return [scan for scan in scans if scan[1].startswith(("usage_point", "_hyper_"))]
+
+
+def test_a_month_by_day_reads_daily_totals_by_index_and_no_point(plan):
+    scans = plan("read_usage_totals", *totals_arguments(question(*MONTH, "type", "day")))
+    assert points_of(scans) == []
+    how = {relation: (node, index) for node, relation, index in scans}
+    assert how["usage_total_daily"][1] == "usage_total_daily_pk"
+    assert how["usage_delta"][1] == "usage_delta_org"
+
+
+def test_local_days_read_hours_and_kathmandu_s_quarters_by_index(plan):
+    hours = plan("read_usage_totals", *totals_arguments(question(*MONTH, "day", zone="Europe/Berlin")))
+    quarters = plan("read_usage_totals", *totals_arguments(question(*MONTH, "day", zone="Asia/Kathmandu")))
+    assert points_of(hours + quarters) == []
+    assert ("usage_total_hourly", "usage_total_hourly_pk") in {scan[1:] for scan in hours}
+    assert {(relation, index) for _, relation, index in quarters} >= {
+        ("usage_quarter_hourly", "usage_quarter_hourly_pk")
+    }
+
+
+@pytest.mark.parametrize("name", ["read_usage_totals", "read_usage_by_dims", "read_levels"])
+def test_ragged_ends_read_the_points_of_two_days_by_their_index(plan, name):
+    if name == "read_usage_totals":
+        scans = plan(name, *totals_arguments(question(*RAGGED, "type")))
+    else:
+        scans = plan(
+            name, *dims_arguments(question(*RAGGED, "region"), (101,) if name == "read_levels" else (102, 103))
+        )
+    points = points_of(scans)
+    assert len({relation for _, relation, _ in points}) == 2
+    assert {node for node, _, _ in points} <= {"Bitmap Heap Scan", "Index Scan"}
+    assert {relation for node, relation, _ in scans if node == "Seq Scan"} <= {
+        "usage_dims", "usage_series", "usage_project", "usage_org", "usage_metric",
+    }  # fmt: skip
+
+
+def test_a_commit_looks_into_the_ledger_of_its_days_by_key(plan):
+    end = int((FIRST + timedelta(days=9)).timestamp()) * 10**9
+    scans = plan("read_collections", [1, 2, 3], [end, end, end + 300 * 10**9])
+    looked_up = {relation: node for node, relation, _ in scans if relation.startswith("usage_collection")}
+    del looked_up["usage_collection_20261101"]  # it is empty
+    assert set(looked_up.values()) == {"Index Scan"}
+
+
+@pytest.mark.parametrize(
+    "name", ["verify_points", "verify_levels", "verify_entries", "verify_ledger", "rebuild_quarters"]
+)
+def test_a_day_of_verifying_and_rebuilding_reads_one_day_of_points(plan, name):
+    day = FIRST + timedelta(days=5)
+    arguments = (day, day + timedelta(days=1), None, 20)[: 3 if name == "rebuild_quarters" else 4]
+    scans = plan(name, *arguments)
+    assert len({relation for _, relation, _ in points_of(scans)}) == 1
+    ledger = {relation for _, relation, _ in scans if re.fullmatch(r"usage_collection_\d+", relation)}
+    assert len(ledger) <= 2
+
+
+@pytest.mark.parametrize("name", ["verify_days", "verify_total_hours", "verify_total_days"])
+def test_a_day_of_verifying_rollups_reads_them_by_index(plan, name):
+    day = FIRST + timedelta(days=5)
+    scans = plan(name, day, day + timedelta(days=1), None, 20)
+    assert {node for node, relation, _ in scans if relation in (
+        "usage_quarter_hourly", "usage_total_hourly", "usage_daily", "usage_total_daily")} <= {
+        "Index Scan", "Bitmap Heap Scan", "Index Only Scan"}  # fmt: skip
