@@ -76,7 +76,9 @@ async def fill(url: str, orgs: int, days: int) -> None:
         )  # fmt: skip
         await rollups(connection, day)
         print(f"{day.date()}: {time.perf_counter() - begun:.1f} s", flush=True)
-    await connection.execute("VACUUM (ANALYZE) usage_quarter_hourly, usage_daily, usage_total_hourly, usage_total_daily, usage_dims, usage_series")
+    await connection.execute(
+        "VACUUM (ANALYZE) usage_quarter_hourly, usage_daily, usage_total_hourly, usage_total_daily, usage_dims, usage_series"
+    )
     await connection.close()
 
 
@@ -162,12 +164,16 @@ async def sizes(url: str) -> None:
     if edition is Edition.COMMUNITY:
         begun = time.perf_counter()
         for chunk in await connection.fetch("SELECT show_chunks('usage_point')::text AS name"):
-            await connection.execute("CALL convert_to_columnstore($1::text::regclass, if_not_columnstore => true)", chunk["name"])
+            await connection.execute(
+                "CALL convert_to_columnstore($1::text::regclass, if_not_columnstore => true)", chunk["name"]
+            )
         print(f"columnstore: {await connection.fetchval(size) / points:.1f} bytes a point, "
               f"{(time.perf_counter() - begun) / points * 1e6:.2f} us a point to convert", flush=True)  # fmt: skip
         begun = time.perf_counter()
         for view in ("usage_hourly_aggregate", "usage_daily_aggregate"):
-            await connection.execute("CALL refresh_continuous_aggregate($1::text::regclass, NULL, '2026-11-15'::timestamptz)", view)
+            await connection.execute(
+                "CALL refresh_continuous_aggregate($1::text::regclass, NULL, '2026-11-15'::timestamptz)", view
+            )
         print(f"aggregates: {(time.perf_counter() - begun) / points * 1e6:.2f} us a point to refresh", flush=True)
     await connection.close()
 
@@ -178,7 +184,9 @@ async def books(url: str, day: datetime) -> None:
     from tallystick_receiver.store.verify import CHECKS, verify
 
     connection = await asyncpg.connect(url)
-    points = await connection.fetchval("SELECT count(*) FROM usage_point WHERE ts >= $1 AND ts < $2", day, day + timedelta(days=1))
+    points = await connection.fetchval(
+        "SELECT count(*) FROM usage_point WHERE ts >= $1 AND ts < $2", day, day + timedelta(days=1)
+    )
     begun = time.perf_counter()
     found = await verify(connection, start=day, end=day + timedelta(days=1), differences_max=1)
     verified = time.perf_counter()

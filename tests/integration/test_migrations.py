@@ -46,8 +46,8 @@ async def test_usage_of_every_released_schema_is_kept(empty_database_url, releas
         INSERT INTO usage_series VALUES (1, 4, 3, '["",  "", [], ""]');
         INSERT INTO usage_writer VALUES (5, NULL, '', 'app', 'i', 'writer');
         INSERT INTO usage_collection
-            SELECT 5, 1790000000000000000 + n * 86400000000000, 0, now(), 1, ARRAY[4], ARRAY[0], ARRAY[n], NULL, ARRAY[2],
-                   ARRAY[1], ARRAY[n]
+            SELECT 5, 1790000000000000000 + n * 86400000000000, 0, now(), 1, ARRAY[4], ARRAY[0], ARRAY[n], NULL,
+                   ARRAY[2], ARRAY[1], ARRAY[n]
             FROM generate_series(1, 20) AS n;
         INSERT INTO usage_point
             SELECT to_timestamp(1790000000 + n * 86400) - interval '1 microsecond', 1, 4, 5, 0, n, 0, 999
