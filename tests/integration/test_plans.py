@@ -49,7 +49,8 @@ FILL = """
     INSERT INTO usage_collection
         SELECT w, extract(epoch FROM t)::bigint * 1000000000, 0, now(), 1, ARRAY[1], ARRAY[0], ARRAY[1], NULL, ARRAY[1],
                ARRAY[1], ARRAY[1]
-        FROM generate_series(1, 20) AS w, generate_series('2026-10-01Z'::timestamptz, '2026-10-31 23:55Z', '300 s') AS t;
+        FROM generate_series(1, 20) AS w,
+             generate_series('2026-10-01Z'::timestamptz, '2026-10-31 23:55Z', '300 s') AS t;
 """
 """Rows by the hundred thousand; the quarters and points are of one project only, to keep the test short."""
 

@@ -42,8 +42,9 @@ def test_an_sql_file_begins_with_a_comment_that_says_what_it_does(path):
 
 
 def test_migrations_are_numbered_with_four_digits_without_gaps():
-    assert all(re.fullmatch(r"\d{4}_[a-z][a-z0-9_]+\.sql", path.name) for path in MIGRATIONS)
-    numbers = [int(path.name[:4]) for path in MIGRATIONS]
+    edition = r"(\.(postgresql|timescaledb|community))?"
+    assert all(re.fullmatch(rf"\d{{4}}_[a-z][a-z0-9_]+{edition}\.sql", path.name) for path in MIGRATIONS)
+    numbers = sorted({int(path.name[:4]) for path in MIGRATIONS})
     assert numbers[0] == 1
     assert all(after == before + 1 for before, after in pairwise(numbers))
 
