@@ -207,12 +207,14 @@ def memory(running: Servers, first_ns: int) -> dict[str, float]:
 def main(argv: list[str] | None = None) -> list[dict[str, float]]:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
-    requests = 40 if parser.parse_args(argv).quick else 200
+    parser.add_argument("--database-url", help="an empty database on this machine; default: an embedded server")
+    arguments = parser.parse_args(argv)
+    requests = 40 if arguments.quick else 200
     halves = [request_of(range(5000), ["w"]), request_of(range(5000, SERIES), ["w"])]
     shared = [request_of(range(n * 250, n * 250 + 250), [f"w{w}" for w in range(20)]) for n in range(40)]
     now = time.time_ns() // 3_600_000_000_000 * 3_600_000_000_000 - 5 * 3_600_000_000_000
     hour = 3_600_000_000_000
-    with servers() as running:
+    with servers(arguments.database_url) as running:
         send(running.port, collections(4, halves, now - hour))
         send(running.port, collections(40, shared, now - hour))
 

@@ -38,7 +38,7 @@ def fill(running: Servers, orgs: int) -> int:
     metric_rows = ", ".join(f"({i}, '{key}', 'By', 'sum')" for i, key in metrics)
     end = FIRST + timedelta(days=DAYS)
     fine = f"generate_series('{FIRST:%Y-%m-%dT%H:%MZ}'::timestamptz, '{end:%Y-%m-%dT%H:%MZ}'::timestamptz - interval '15 minutes'"
-    running.postgres.psql(f"""
+    running.execute(f"""
         INSERT INTO usage_org VALUES {", ".join(org_rows)};
         INSERT INTO usage_project VALUES {", ".join(project_rows)};
         INSERT INTO usage_metric VALUES {metric_rows};
@@ -77,7 +77,9 @@ def ask(running: Servers, path: str, times: int) -> dict[str, float]:
 def main(argv: list[str] | None = None) -> list[dict[str, float]]:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args(argv).quick
+    parser.add_argument("--database-url", help="an empty database on this machine; default: an embedded server")
+    arguments = parser.parse_args(argv)
+    quick = arguments.quick
     window = f"from={FIRST:%Y-%m-%d}&to={FIRST + timedelta(days=DAYS):%Y-%m-%d}"
     questions = {
         "group by type": f"/api/usage?orgId=org-7&{window}",
@@ -89,7 +91,7 @@ def main(argv: list[str] | None = None) -> list[dict[str, float]]:
         "all orgs, group by type": f"/api/usage?{window}",
     }
     found = []
-    with servers() as running:
+    with servers(arguments.database_url) as running:
         points = fill(running, 10 if quick else ORGS)
         print(f"rollups equal to {points:,} points")
         for name, path in questions.items():

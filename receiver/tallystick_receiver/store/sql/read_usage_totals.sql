@@ -4,11 +4,20 @@
 -- $16/$17 hour ranges, $18/$19 day ranges, $20 rows at most.
 -- Index: usage_total_daily_pk, usage_total_hourly_pk, usage_quarter_hourly_pk, usage_delta_org, usage_point_ts.
 -- OFFSET 0: each range is an index scan of its own, whatever the planner thinks of ranges.
-WITH fine AS (
-    SELECT t.org_id, t.quarter AS ts, e.dims_id, usage_quantity(e.mantissa, e.exponent) AS quantity,
-           coalesce(e.points, 1)::bigint AS points
-    FROM usage_delta t, unnest(t.dims_ids, t.mantissas, t.exponents, t.points) AS e (dims_id, mantissa, exponent, points)
-    WHERE t.org_id = ANY ($1::bigint[]) AND t.quarter >= $8 AND t.quarter < $9 AND t.level_ns IS NULL
+WITH page AS MATERIALIZED (
+    SELECT org_id, CASE WHEN $4::text IS NOT NULL THEN date_trunc($4::text, quarter, $5::text) END AS ts, dims_ids,
+           mantissas, exponents, points
+    FROM usage_delta
+    WHERE org_id = ANY ($1::bigint[]) AND quarter >= $8 AND quarter < $9 AND level_ns IS NULL
+), waiting AS MATERIALIZED (
+    SELECT t.org_id, t.ts, e.dims_id,
+           coalesce(sum(e.mantissa) FILTER (WHERE coalesce(e.exponent, 0) = 0), 0)
+               + coalesce(sum(usage_quantity(e.mantissa, e.exponent)) FILTER (WHERE e.exponent <> 0), 0) AS quantity,
+           sum(coalesce(e.points, 1)) AS points
+    FROM page t, unnest(t.dims_ids, t.mantissas, t.exponents, t.points) AS e (dims_id, mantissa, exponent, points)
+    GROUP BY 1, 2, 3
+), fine AS (
+    SELECT org_id, ts, dims_id, quantity, points FROM waiting
     UNION ALL
     SELECT p.org_id, p.ts, s.dims_id, usage_quantity(p.mantissa, p.exponent), 1
     FROM (
