@@ -9,7 +9,9 @@ ALTER TABLE usage_point SET (
 CREATE MATERIALIZED VIEW usage_hourly_aggregate
 WITH (timescaledb.continuous, timescaledb.materialized_only = false, timescaledb.create_group_indexes = false) AS
 SELECT p.org_id, d.project_id, d.metric_id, time_bucket(INTERVAL '1 hour', p.ts) AS hour,
-       sum(usage_quantity(p.mantissa, p.exponent)) AS quantity, count(*) AS points
+       coalesce(sum(p.mantissa) FILTER (WHERE p.exponent = 0), 0)
+           + coalesce(sum(usage_quantity(p.mantissa, p.exponent)) FILTER (WHERE p.exponent <> 0), 0) AS quantity,
+       count(*) AS points
 FROM usage_point p
 JOIN usage_series s ON s.org_id = p.org_id AND s.series_id = p.series_id
 JOIN usage_dims d ON d.org_id = s.org_id AND d.dims_id = s.dims_id

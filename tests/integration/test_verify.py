@@ -180,7 +180,7 @@ def test_verify_and_rebuild_are_safe_while_usage_arrives_and_is_rolled_up(start_
         stopping.set()
         thread.join()
     assert verify(database_url).count == 0
-    assert totals(receiver.url) == {"requests": str(sum(sent))}
+    assert totals(receiver.url) == {"calls": str(sum(sent))}
 
 
 @pytest.mark.editions

@@ -27,8 +27,7 @@ def migrate_command(*, to: str | None, print_sql: bool, **flags: Any) -> None:
     """Bring the database's schema up to date."""
     if print_sql:
         for migration in migrations():
-            editions = "" if len(migration.editions) == len(Edition) else f" ({', '.join(sorted(migration.editions))})"
-            click.echo(f"-- {migration.number:04} {migration.name}{editions}\n{migration.sql}")
+            click.echo(f"-- {migration.file}\n{migration.sql}")
         return
     for sentence in run(_migrate(settings_of(flags), to)):
         click.echo(sentence)

@@ -42,8 +42,9 @@ class MigrationError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Migration:
-    """One file: its four digits, its name, its text, and the editions that need it."""
+    """One file: what it is called, its four digits, its name, its text, and the editions that need it."""
 
+    file: str
     number: int
     name: str
     sql: str
@@ -65,7 +66,7 @@ def migrations(edition: Edition | None = None) -> list[Migration]:
         if match is None:
             raise MigrationError(f"{path.name} is not named like 0001_verb_object.sql")
         text = path.read_text(encoding="utf-8")
-        found.append(Migration(number=int(match[1]), name=match[2], sql=text, editions=_FOR[match[3]]))
+        found.append(Migration(file=path.name, number=int(match[1]), name=match[2], sql=text, editions=_FOR[match[3]]))
     return [migration for migration in found if edition is None or edition in migration.editions]
 
 
