@@ -1,7 +1,9 @@
 """Which storage a database is made for: recorded at first, shown, and never switched silently."""
 
+import asyncio
 import json
 
+import asyncpg
 import pytest
 from conftest import run_cli, sql
 from otlp import export, export_request, get, totals
@@ -90,3 +92,25 @@ def test_doctor_tells_what_waits(start_receiver, database_url):
     _, found = doctor(database_url)
     assert found["quarantine"] == ("note", "1 refused points wait for a replay")
     assert found["keys"][0] == "note"
+
+
+@pytest.mark.editions("timescaledb-apache", "timescaledb-community")
+def test_the_span_of_chunks_follows_its_setting(start_receiver, database_url):
+    start_receiver("--points-chunk-hours", "6", "--upkeep-seconds", "0.1")
+    span = """
+        SELECT extract(epoch FROM time_interval)::int FROM timescaledb_information.dimensions
+        WHERE hypertable_name = 'usage_point'
+    """
+    while fetchval(database_url, span) != 6 * 3600:
+        pass
+
+
+def fetchval(url, query):
+    async def run():
+        connection = await asyncpg.connect(url)
+        try:
+            return await connection.fetchval(query)
+        finally:
+            await connection.close()
+
+    return asyncio.run(run())
