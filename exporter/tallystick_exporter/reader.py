@@ -25,6 +25,8 @@ _log = getLogger(__name__)
 
 _COLLECT_SECONDS: Final = 30.0
 """For the callbacks of observable instruments, as OpenTelemetry's own reader has it."""
+_PATIENCE_SECONDS: Final = 1.0
+"""How long a collection may wait for the receiver's answer before it is written to disk."""
 _FORK_SECONDS: Final = 5.0
 """How long a fork waits for a collection under way."""
 _DISCARD_SECONDS: Final = 2.0
@@ -42,7 +44,7 @@ class UsageReader(MetricReader):
         export_interval_millis: default OTEL_METRIC_EXPORT_INTERVAL, else 10,000.
         cardinality_limit: attribute sets of one instrument in one collection before the SDK sums the rest without
             attributes; default TALLYSTICK_CARDINALITY_LIMIT, else 1,000,000. SDKs before 1.45.2 have no limit.
-        backlog_points_max: points that the default exporter keeps for a receiver that is away.
+        backlog_points_max: points that the default exporter keeps in memory when it cannot keep them on disk.
         now_ns: the wall clock in nanoseconds.
     """
 
@@ -72,7 +74,7 @@ class UsageReader(MetricReader):
 
     @property
     def points_dropped(self) -> int:
-        """Points that the full backlog had to drop."""
+        """Points that waited for too long, or found no room."""
         return self._exporter.points_dropped
 
     def _start(self) -> None:
@@ -91,6 +93,7 @@ class UsageReader(MetricReader):
                 is_stopping = stop.wait(min(left_ns / 1e9, 1.0))
             self._collect_at(None if is_stopping else tick_ns, _COLLECT_SECONDS)
             self._courier.ask()
+            self._exporter.secure(0 if is_stopping else _PATIENCE_SECONDS)
 
     def _collect_at(self, at_ns: int | None, timeout_seconds: float) -> bool:
         """Collect at a tick, or now; False: it failed, which is logged once a kind."""

@@ -74,7 +74,7 @@ def test_a_collection_is_split_into_requests_of_bounded_size(peer, application):
 
 
 def test_a_full_backlog_drops_the_oldest_counts_it_and_says_so(peer, application, caplog):
-    app = application(backlog_points_max=2)
+    app = application(backlog_points_max=2, spool_dir="off")
     peer.statuses = [403] * 3
     for value in (1, 2, 4):
         app.counter.add(value)
@@ -138,7 +138,7 @@ def test_an_unforeseen_failure_is_logged_once_and_the_thread_lives_on(peer, appl
     app = application()
     app.counter.add(1)
     with monkeypatch.context() as patched:
-        patched.setattr(app.exporter._wire, "send", lambda _piece: 1 // 0)
+        patched.setattr(app.exporter._wire, "send", lambda _body: 1 // 0)
         assert not app.reader.force_flush()
         assert not app.reader.force_flush()
 
