@@ -27,6 +27,10 @@ class Backlog:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def __contains__(self, parcel: Parcel) -> bool:
+        with self._changed:
+            return parcel in self._waiting
+
     def add(self, parcel: Parcel) -> None:
         """Put a parcel behind the others."""
         dropped = []

@@ -82,7 +82,8 @@ class UsageExporter(MetricExporter):
     def _begin(self) -> None:
         folder = self._spool_options.folder_for(self._destination.url) if LOCKS_EXIST else None
         self._sending = Lock()
-        self._securing = Lock()
+        self._placing = Lock()
+        """A parcel is in memory or on disk: held while it is moved, looked for, or removed."""
         self._can_spool = True
         self._losses = LossBook(folder and folder / "losses")
         self._spool = None if folder is None else self._spool_in(folder)
@@ -134,19 +135,24 @@ class UsageExporter(MetricExporter):
         spool = self._spool
         if spool is None or (not len(spool) and self._backlog.wait_until_empty(patience_seconds)):
             return
-        with self._securing:
-            for parcel in self._backlog.waiting():
-                try:
-                    spool.add(parcel)
-                except OSError as error:
-                    if self._can_spool:
-                        _log.error("Usage cannot be kept on disk (%s) and waits in memory.", error)
-                    self._can_spool = False
-                    return
-                self._can_spool = True
-                if not self._backlog.remove(parcel):
-                    # It was delivered meanwhile.
-                    spool.settled(parcel)
+        for parcel in self._backlog.waiting():
+            try:
+                self._move(parcel, spool)
+            except OSError as error:
+                if self._can_spool:
+                    _log.error("Usage cannot be kept on disk (%s) and waits in memory.", error)
+                self._can_spool = False
+                return
+        self._can_spool = True
+
+    def _move(self, parcel: Parcel, spool: Spool) -> None:
+        with self._placing:
+            if parcel not in self._backlog:
+                return
+            spool.add(parcel)
+            if not self._backlog.remove(parcel):
+                # Memory had no room for it meanwhile, and it was counted as lost.
+                spool.settled(parcel)
 
     def deliver(self) -> bool:
         """Send what waits, oldest first, until a parcel must wait; returns whether nothing is left."""
@@ -159,23 +165,27 @@ class UsageExporter(MetricExporter):
                     if not self._settle(oldest):
                         self.secure()
                         return False
-                    if not self._backlog.remove(oldest) and self._spool is not None:
-                        self._spool.settled(oldest)
+                    self._settled(oldest)
             finally:
                 detach(token)
         return True
 
     def _oldest(self) -> Parcel | None:
         """What to send next; the spool must not drop it meanwhile, even if it gets there only now."""
-        in_memory = self._backlog.oldest()
-        if self._spool is None:
-            return in_memory
-        self._spool.in_hand = in_memory.name if in_memory else ""
-        on_disk = self._spool.oldest()
-        if on_disk is None or (in_memory is not None and in_memory.name < on_disk.name):
-            return in_memory
-        self._spool.in_hand = on_disk.name
-        return on_disk
+        with self._placing:
+            in_memory = self._backlog.oldest()
+            if self._spool is None:
+                return in_memory
+            on_disk = self._spool.oldest()
+            places = [found for found in (in_memory, on_disk) if found is not None]
+            oldest = min(places, key=lambda found: found.name, default=None)
+            self._spool.in_hand = oldest.name if oldest else ""
+            return oldest
+
+    def _settled(self, parcel: Parcel) -> None:
+        with self._placing:
+            if not self._backlog.remove(parcel) and self._spool is not None:
+                self._spool.settled(parcel)
 
     def _settle(self, parcel: Parcel) -> bool:
         """Send a parcel; False: it must be sent again later, in whole."""
@@ -224,8 +234,6 @@ class UsageExporter(MetricExporter):
 
     def forget(self) -> None:
         """Begin anew in a forked child: its parent sends what waits, over connections and from files of its own."""
-        if self._spool is not None:
-            self._spool.abandon()
         self._begin()
 
 

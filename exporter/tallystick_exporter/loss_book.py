@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from tallystick_exporter.durable import sync_folder, write_all, write_file
 from tallystick_exporter.losses import Loss, folded, line_of, losses_of
-from tallystick_exporter.ownership import wait_for_lock
+from tallystick_exporter.ownership import release, wait_for_lock
 
 FILE_BYTES_MAX: Final = 1024 * 1024
 """A larger file is folded: one loss a metric and writer."""
@@ -95,7 +95,7 @@ def clear_losses(folder: Path, losses: Collection[Loss]) -> None:
             elif len(kept) < len(found):
                 write_file(path, _lines(kept))
         finally:
-            os.close(lock)
+            release(lock)
 
 
 def _append(path: Path, losses: list[Loss]) -> None:
@@ -112,7 +112,7 @@ def _append(path: Path, losses: list[Loss]) -> None:
             with path.open(encoding="utf-8") as found:
                 write_file(path, _lines(folded(losses_of(found))))
     finally:
-        os.close(lock)
+        release(lock)
 
 
 def _lines(losses: list[Loss]) -> bytes:

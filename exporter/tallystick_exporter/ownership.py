@@ -24,6 +24,9 @@ LOCKS_EXIST: Final = fcntl is not None
 
 _LOCK: Final = "lock"
 
+_held: Final[set[int]] = set()
+"""Descriptors of lock files. A forked child closes its copies, for they would keep the locks of a dead parent."""
+
 
 class WriterFolder:
     """A folder of the spool that this process owns, until it is `left`."""
@@ -77,10 +80,8 @@ class WriterFolder:
         self.abandon()
 
     def abandon(self) -> None:
-        """Close the lock. In a forked child that leaves the parent its lock."""
-        if self._lock >= 0:
-            lock, self._lock = self._lock, -1
-            os.close(lock)
+        """Give up the lock only."""
+        release(self._lock)
 
 
 def published(path: Path) -> int:
@@ -92,7 +93,7 @@ def published(path: Path) -> int:
 
 
 def wait_for_lock(path: Path) -> int:
-    """Open a file, make it if it is missing, and wait for its lock; closing the descriptor gives it up.
+    """Open a file, make it if it is missing, and wait for its lock, which `release` gives up.
 
     Raises:
         OSError: it cannot be opened.
@@ -102,9 +103,17 @@ def wait_for_lock(path: Path) -> int:
     return lock
 
 
+def release(lock: int) -> None:
+    """Give up a lock; once."""
+    if lock in _held:
+        _held.discard(lock)
+        os.close(lock)
+
+
 def _locked(path: Path, flags: int, *, is_patient: bool = False) -> int | None:
     """The descriptor of a locked file; None: another process has the lock, or the file was replaced meanwhile."""
     descriptor = os.open(path, os.O_RDWR | flags, 0o600)
+    _held.add(descriptor)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX if is_patient else fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.path.samestat(os.fstat(descriptor), path.stat()):
@@ -112,7 +121,16 @@ def _locked(path: Path, flags: int, *, is_patient: bool = False) -> int | None:
     except (BlockingIOError, FileNotFoundError):
         pass
     except BaseException:
-        os.close(descriptor)
+        release(descriptor)
         raise
-    os.close(descriptor)
+    release(descriptor)
     return None
+
+
+def _close_the_parents() -> None:
+    for lock in list(_held):
+        release(lock)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_the_parents)

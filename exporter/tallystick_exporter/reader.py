@@ -20,6 +20,7 @@ from tallystick_exporter.exporter import BACKLOG_POINTS_MAX, UsageExporter
 from tallystick_exporter.options import cardinality_options, interval_ns_of
 from tallystick_exporter.restamp import Identity, restamped
 from tallystick_exporter.temporality import delta_temporality
+from tallystick_exporter.termination import FINISH_SECONDS, finish_on_sigterm, finished, released
 
 _log = getLogger(__name__)
 
@@ -65,12 +66,13 @@ class UsageReader(MetricReader):
         self._identity = Identity()
         self._last_end_ns = self._last_collected_ns = now_ns()
         self._span: Span | None = None
-        self._is_shut_down = False
+        self._is_shut_down = self._is_terminated = False
         self._forking: set[int] = set()
         self._complaints: set[type[Exception]] = set()
         self._collecting = RLock()
         self._start()
         _survive_forks(self)
+        finish_on_sigterm(self)
 
     @property
     def points_dropped(self) -> int:
@@ -93,7 +95,10 @@ class UsageReader(MetricReader):
                 is_stopping = stop.wait(min(left_ns / 1e9, 1.0))
             self._collect_at(None if is_stopping else tick_ns, _COLLECT_SECONDS)
             self._courier.ask()
-            self._exporter.secure(0 if is_stopping else _PATIENCE_SECONDS)
+            self._exporter.secure(_PATIENCE_SECONDS)
+        if self._is_terminated:
+            self._courier.flush(FINISH_SECONDS)
+            finished(self)
 
     def _collect_at(self, at_ns: int | None, timeout_seconds: float) -> bool:
         """Collect at a tick, or now; False: it failed, which is logged once a kind."""
@@ -147,6 +152,12 @@ class UsageReader(MetricReader):
         self._ticker.join(max(deadline - monotonic(), 0))
         self._courier.flush(deadline - monotonic())
         self._exporter.shutdown()
+        released(self)
+
+    def terminate(self) -> None:
+        """SIGTERM: the reader's own thread collects a last time, sends, and ends the process."""
+        self._is_terminated = True
+        self._stop.set()
 
     def before_fork(self) -> None:
         """No collection should be under way while the process is copied; but a stuck one must not stop a fork."""

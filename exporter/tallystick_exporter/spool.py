@@ -159,11 +159,6 @@ class Spool:
                 owned.folder.leave()
             self._own, self._owned = None, []
 
-    def abandon(self) -> None:
-        """In a forked child: all this belongs to the parent, whose lock may be held by a thread that is not here."""
-        for owned in self._owned:
-            owned.folder.abandon()
-
     def _own_folder(self) -> _Owned:
         if self._own is not None and not self._own.folder.path.is_dir():
             # Somebody deleted the spool under our feet.
