@@ -163,10 +163,12 @@ class UsageExporter(MetricExporter):
                     self._spool.adopt()
                 while (oldest := self._oldest()) is not None:
                     if not self._settle(oldest):
-                        self.secure()
                         return False
                     self._settled(oldest)
             finally:
+                if self._spool is not None:
+                    self._spool.in_hand = ""
+                self.secure()
                 detach(token)
         return True
 
