@@ -230,6 +230,7 @@ class UsageExporter(MetricExporter):
         self.secure()
         if self._backlog:
             _log.error("%d requests of usage could not be delivered before the end and are lost.", len(self._backlog))
+        self._losses.add([])
         self._wire.shutdown(timeout_millis)
         if self._spool is not None:
             self._spool.close()

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from tallystick_exporter.durable import sync_folder, write_all, write_file
 from tallystick_exporter.losses import Loss, folded, line_of, losses_of
-from tallystick_exporter.ownership import release, wait_for_lock
+from tallystick_exporter.ownership import release, take_lock
 
 FILE_BYTES_MAX: Final = 1024 * 1024
 """A larger file is folded: one loss a metric and writer."""
@@ -34,10 +34,10 @@ class LossBook:
         self._lock = Lock()
 
     def add(self, losses: list[Loss]) -> None:
-        """Keep losses; never raises what the disk does."""
+        """Keep losses; never raises what the disk does, and waits for nobody: what fails now is written next time."""
         with self._lock:
             self._unwritten = folded([*self._unwritten, *losses])
-            if self._file is not None:
+            if self._file is not None and self._unwritten:
                 with suppress(OSError):
                     _append(self._file, self._unwritten)
                     self._unwritten = []
@@ -85,7 +85,7 @@ def clear_losses(folder: Path, losses: Collection[Loss]) -> None:
     """
     cleared = {loss.id for loss in losses}
     for path in sorted(folder.glob("*" + _SUFFIX)):
-        lock = wait_for_lock(path)
+        lock = take_lock(path, is_patient=True)
         try:
             with path.open(encoding="utf-8") as lines:
                 found = list(losses_of(lines))
@@ -100,7 +100,7 @@ def clear_losses(folder: Path, losses: Collection[Loss]) -> None:
 
 def _append(path: Path, losses: list[Loss]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = wait_for_lock(path)
+    lock = take_lock(path, is_patient=False)
     try:
         before = os.lseek(lock, 0, os.SEEK_END)
         lines = _lines(losses)

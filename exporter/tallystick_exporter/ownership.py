@@ -92,14 +92,16 @@ def published(path: Path) -> int:
         return 0
 
 
-def wait_for_lock(path: Path) -> int:
-    """Open a file, make it if it is missing, and wait for its lock, which `release` gives up.
+def take_lock(path: Path, *, is_patient: bool) -> int:
+    """Open a file, make it if it is missing, and lock it, until `release`.
 
     Raises:
-        OSError: it cannot be opened.
+        BlockingIOError: another process has the lock, and the caller is not patient.
+        OSError: the file cannot be opened.
     """
-    while (lock := _locked(path, os.O_CREAT, is_patient=True)) is None:
-        pass
+    while (lock := _locked(path, os.O_CREAT, is_patient=is_patient)) is None:
+        if not is_patient:
+            raise BlockingIOError(f"{path} is in use")
     return lock
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from logging import getLogger
@@ -37,9 +38,10 @@ class _Owned:
     files: deque[tuple[str, int]] = field(default_factory=deque)
     size: int = 0
 
-    def append(self, name: str, size: int) -> None:
-        self.files.append((name, size))
-        self.size += size
+    def extend(self, files: Iterable[tuple[str, int]]) -> None:
+        for name, size in files:
+            self.files.append((name, _on_disk(size)))
+            self.size += self.files[-1][1]
         self.folder.publish(self.size)
 
     def remove(self, index: int) -> None:
@@ -107,7 +109,7 @@ class Spool:
             self._drop_old()
             self._make_room(size)
             write_file(own.path(parcel.name), content)
-            own.append(parcel.name, size)
+            own.extend([(parcel.name, size)])
 
     def oldest(self) -> Parcel | None:
         """The parcel to send next; it stays until it is `settled`.
@@ -174,12 +176,12 @@ class Spool:
         owned = _Owned(folder)
         self._owned.append(owned)
         with suppress(OSError):
-            for unfinished in folder.path.glob("*" + UNFINISHED):
+            for unfinished in list(folder.path.glob("*" + UNFINISHED)):
                 # Written whole, perhaps: its checksum will tell.
                 unfinished.rename(unfinished.with_suffix(""))
-            sizes = {found.name: found.stat().st_size for found in folder.path.glob("*" + _PIECE)}
-            for name in sorted(sizes):
-                owned.append(name.removesuffix(_PIECE), _on_disk(sizes[name]))
+            with os.scandir(folder.path) as found:
+                sizes = [(f.name.removesuffix(_PIECE), f.stat().st_size) for f in found if f.name.endswith(_PIECE)]
+            owned.extend(sorted(sizes))
         self._leave_if_empty(owned)
 
     def _leave_if_empty(self, owned: _Owned) -> None:

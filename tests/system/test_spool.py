@@ -228,3 +228,59 @@ def test_sigterm_flushes_and_still_ends_the_process_as_a_signal_does(receiver, a
         applications.run("assert reader.force_flush()")
 
     assert totals(receiver.url) == {"kept": "3"}
+
+
+def test_sigterm_flushes_a_forked_worker_too(receiver, applications):
+    process = applications.start("""
+        metering.record("kept", 1, organization_id="acme")
+        child = os.fork()
+        if not child:
+            metering.record("kept", 10, organization_id="acme")
+            say("recorded")
+            while True:
+                signal.pause()
+        hear()
+        os.kill(child, signal.SIGTERM)
+        assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGTERM
+    """)
+    assert process.stdout.readline() == "recorded\n"
+    _, errors = process.communicate("\n", timeout=60)
+    assert process.returncode == 0, errors
+    assert totals(receiver.url) == {"kept": "11"}
+
+
+def test_a_sigterm_handler_of_the_application_stays_whenever_it_was_set(receiver, applications):
+    program = """
+        def stop(*_):
+            say("stopping")
+            sys.exit(7)
+        {first}
+        other = UsageReader(export_interval_millis=3_600_000)
+        {then}
+        metering.record("kept", 1, organization_id="acme")
+        say("recorded")
+        hear()
+    """
+    handle = "signal.signal(signal.SIGTERM, stop)"
+    for first, then in ((handle, ""), ("", handle)):
+        process = applications.start(program.format(first=first, then=then))
+        assert process.stdout.readline() == "recorded\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.readline() == "stopping\n"
+        assert process.wait(30) == 7
+    assert totals(receiver.url) == {"kept": "2"}
+
+
+def test_a_callback_that_hangs_does_not_outlive_sigterm(applications):
+    process = applications.start("""
+        import tallystick_exporter.termination
+        from threading import Event
+        tallystick_exporter.termination._END_SECONDS = 0.5
+        hangs = lambda _options: Event().wait()
+        provider.get_meter("app").create_observable_counter("hangs", [hangs])
+        say("recorded")
+        hear()
+    """)
+    assert process.stdout.readline() == "recorded\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == -signal.SIGTERM

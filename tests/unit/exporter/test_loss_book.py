@@ -121,7 +121,8 @@ def test_clearing_while_others_write_forgets_exactly_what_was_read(tmp_path, wri
         for _ in range(30):
             book.add(losses({"name": "m", "value": 1}))
 
-    threads = [Thread(target=write, args=(LossBook(tmp_path),)) for _ in range(writers)]
+    books = [LossBook(tmp_path) for _ in range(writers)]
+    threads = [Thread(target=write, args=(book,)) for book in books]
     for thread in threads:
         thread.start()
     cleared = []
@@ -129,5 +130,7 @@ def test_clearing_while_others_write_forgets_exactly_what_was_read(tmp_path, wri
         found = read_losses(tmp_path)
         clear_losses(tmp_path, found)
         cleared.extend(found)
+    for book in books:
+        book.add([])
     cleared.extend(read_losses(tmp_path))
     assert told(cleared) == [("one", "m", 30 * writers, str(30 * writers))]
