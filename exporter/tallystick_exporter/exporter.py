@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
+from errno import EFBIG
 from logging import getLogger
 from pathlib import Path
 from threading import Lock
@@ -138,12 +139,13 @@ class UsageExporter(MetricExporter):
         for parcel in self._backlog.waiting():
             try:
                 self._move(parcel, spool)
+                self._can_spool = True
             except OSError as error:
                 if self._can_spool:
                     _log.error("Usage cannot be kept on disk (%s) and waits in memory.", error)
                 self._can_spool = False
-                return
-        self._can_spool = True
+                if error.errno != EFBIG:
+                    return
 
     def _move(self, parcel: Parcel, spool: Spool) -> None:
         with self._placing:
