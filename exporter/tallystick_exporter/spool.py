@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from logging import getLogger
@@ -38,10 +38,9 @@ class _Owned:
     files: deque[tuple[str, int]] = field(default_factory=deque)
     size: int = 0
 
-    def extend(self, files: Iterable[tuple[str, int]]) -> None:
-        for name, size in files:
-            self.files.append((name, _on_disk(size)))
-            self.size += self.files[-1][1]
+    def extend(self, files: list[tuple[str, int]]) -> None:
+        self.files.extend(files)
+        self.size += sum(size for _, size in files)
         self.folder.publish(self.size)
 
     def remove(self, index: int) -> None:
@@ -180,8 +179,8 @@ class Spool:
                 # Written whole, perhaps: its checksum will tell.
                 unfinished.rename(unfinished.with_suffix(""))
             with os.scandir(folder.path) as found:
-                sizes = [(f.name.removesuffix(_PIECE), f.stat().st_size) for f in found if f.name.endswith(_PIECE)]
-            owned.extend(sorted(sizes))
+                pieces = ((f.name.removesuffix(_PIECE), f.stat()) for f in found if f.name.endswith(_PIECE))
+                owned.extend(sorted((name, _on_disk(stat.st_size)) for name, stat in pieces))
         self._leave_if_empty(owned)
 
     def _leave_if_empty(self, owned: _Owned) -> None:

@@ -132,6 +132,28 @@ def test_kill_nine_loses_nothing_of_what_was_spooled(receiver, applications):
     assert usage(receiver.url)["totals"][0]["count"] == 3
 
 
+def test_kills_of_application_and_receiver_take_at_most_the_collection_under_way(receiver, applications):
+    kills, confirmed = 4, 0
+    for number in range(kills):
+        if number % 2:
+            receiver.kill()
+        process = applications.start("""
+            while True:
+                metering.record("kept", 1, organization_id="acme")
+                reader.force_flush()
+                say("delivered or on disk")
+        """)
+        for _ in range(4):
+            assert process.stdout.readline() == "delivered or on disk\n"
+        process.kill()
+        confirmed += 4 + process.stdout.read().count("\n")
+        if number % 2:
+            receiver.start()
+    applications.run("assert reader.force_flush()")
+
+    assert confirmed <= int(totals(receiver.url)["kept"]) <= confirmed + kills
+
+
 def test_a_receiver_that_took_the_usage_before_it_was_killed_counts_it_once(receiver, applications):
     """Committed, but the answer never came: the resend has the same identity."""
     process = applications.start("""

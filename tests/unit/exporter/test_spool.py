@@ -357,7 +357,8 @@ for n in range(10**9):
     for _ in range(50):
         confirmed = int(writer.heard())
     writer.process.send_signal(signal.SIGKILL)
-    confirmed = max([confirmed, *map(int, writer.process.communicate()[0].split())])
+    confirmed = max([confirmed, *map(int, writer.process.stdout.read().split())])
+    writer.kill()
     spools.now_ns = 0
     spool = spools.open()
     spool.adopt()
