@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final
 
-from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.sdk.metrics.export import MetricsData
 
+from tallystick_exporter.encoding import encoded
 from tallystick_exporter.pieces import pieces, points_of
 
 _numbers: Final = count()
@@ -42,8 +42,7 @@ def parcels_of(piece: MetricsData, made_ns: int, refuse: Callable[[int], None]) 
     """
     points = points_of(piece)
     try:
-        request: Any = encode_metrics(piece)
-        body: bytes = request.SerializeToString()
+        body = encoded(piece)
     except Exception:  # noqa: BLE001 - the encoder raises what protobuf raises, TypeError, ValueError and more
         if points <= 1:
             refuse(points)
