@@ -147,6 +147,12 @@ class UsageExporter(MetricExporter):
                 if error.errno != EFBIG:
                     return
 
+    def secure_late(self, seconds: float) -> None:
+        """Write to disk what is in memory only, if any of it has waited for so long."""
+        oldest = self._backlog.oldest()
+        if oldest is not None and oldest.made_ns + seconds * 1e9 <= time_ns():
+            self.secure()
+
     def _move(self, parcel: Parcel, spool: Spool) -> None:
         with self._placing:
             if parcel not in self._backlog:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
+from secrets import token_hex
 from typing import Any, Final
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -28,8 +29,8 @@ class Parcel:
 
 
 def parcel_of(body: bytes, points: int, made_ns: int) -> Parcel:
-    """A parcel with a name that no other one of this process has."""
-    return Parcel(f"{made_ns:020d}-{next(_numbers):08d}", body, points, made_ns)
+    """A parcel with a name that no other one has, of this process or of its forks."""
+    return Parcel(f"{made_ns:020d}-{next(_numbers):08d}-{token_hex(4)}", body, points, made_ns)
 
 
 def parcels_of(piece: MetricsData, made_ns: int, refuse: Callable[[int], None]) -> Iterator[Parcel]:

@@ -93,6 +93,8 @@ class UsageReader(MetricReader):
             # In steps of a second at most, for the wall clock may step while we wait.
             while not is_stopping and (left_ns := tick_ns - self._now_ns()) > 0:
                 is_stopping = stop.wait(min(left_ns / 1e9, 1.0))
+                # Of a flush, whose caller does not wait for the disk.
+                self._exporter.secure_late(_PATIENCE_SECONDS)
             self._collect_at(None if is_stopping else tick_ns, _COLLECT_SECONDS)
             self._courier.ask()
             self._exporter.secure(_PATIENCE_SECONDS)

@@ -62,6 +62,18 @@ def test_a_receiver_that_hangs_does_not_keep_a_collection_from_the_disk(peer, sp
     assert on_disk(spool_folder) == []
 
 
+def test_what_a_flush_gave_up_waiting_for_is_written_without_waiting_for_the_tick(peer, application, spool_folder):
+    app = application()
+    peer.may_answer.clear()
+    app.counter.add(1)
+    assert not app.reader.force_flush(timeout_millis=10)
+    while not on_disk(spool_folder):
+        pass
+    peer.may_answer.set()
+    assert app.reader.force_flush()
+    assert [sent.value for sent in peer.taken] == [1]
+
+
 def test_under_opentelemetrys_own_reader_a_collection_is_on_disk_before_it_is_sent(peer, spool_folder):
     reader = PeriodicExportingMetricReader(UsageExporter(peer.url), export_interval_millis=3_600_000)
     provider = MeterProvider([reader], shutdown_on_exit=False)
