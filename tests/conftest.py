@@ -33,6 +33,13 @@ def pytest_configure(config: pytest.Config) -> None:
             del os.environ[name]
 
 
+@pytest.fixture(autouse=True)
+def spool_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the test's exporters, in any process, keep what they cannot deliver."""
+    monkeypatch.setenv("TALLYSTICK_SPOOL_DIR", str(tmp_path / "spool"))
+    return tmp_path / "spool"
+
+
 def sql(url: str, *statements: str) -> None:
     """Run statements, each in a transaction of its own."""
 

@@ -1,65 +1,70 @@
-"""Collections that were not delivered yet, oldest first; the durable spool will take this place."""
+"""Parcels that are in memory only, oldest first: until they are delivered, or on disk."""
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
-from threading import Lock
+from collections.abc import Callable
+from threading import Condition
 
-from opentelemetry.sdk.metrics.export import MetricsData
-
-from tallystick_exporter.pieces import points_of
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Undelivered:
-    """A piece of a collection, with the times and the identity it was collected with."""
-
-    piece: MetricsData
-    points: int
+from tallystick_exporter.parcel import Parcel
 
 
 class Backlog:
-    """Keeps undelivered pieces in memory, bounded by points; safe between threads.
+    """Keeps parcels in memory, bounded by points; safe between threads.
 
     Args:
-        points_max: when more would wait, the oldest pieces are dropped and counted. One piece is always kept.
+        points_max: when more would wait, the oldest parcels are dropped. One parcel is always kept.
+        dropped: told of each that was, after the fact.
     """
 
-    def __init__(self, points_max: int) -> None:
-        self.points_max = points_max
-        self.points_dropped = 0
-        self._lock = Lock()
-        self._waiting: deque[Undelivered] = deque()
+    def __init__(self, points_max: int, dropped: Callable[[Parcel], None]) -> None:
+        self._points_max = points_max
+        self._dropped = dropped
+        self._changed = Condition()
+        self._waiting: deque[Parcel] = deque()
         self._points = 0
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, piece: MetricsData) -> int:
-        """Put a piece behind the others; returns how many points were dropped to make room."""
-        added = Undelivered(piece, points_of(piece))
-        dropped = 0
-        with self._lock:
-            self._waiting.append(added)
-            self._points += added.points
-            while self._points > self.points_max and len(self._waiting) > 1:
-                dropped += self._pop().points
-            self.points_dropped += dropped
-        return dropped
+    def __contains__(self, parcel: Parcel) -> bool:
+        with self._changed:
+            return parcel in self._waiting
 
-    def oldest(self) -> Undelivered | None:
-        """The piece to send next; it stays until it is `settled`."""
-        with self._lock:
+    def add(self, parcel: Parcel) -> None:
+        """Put a parcel behind the others."""
+        dropped = []
+        with self._changed:
+            self._waiting.append(parcel)
+            self._points += parcel.points
+            while self._points > self._points_max and len(self._waiting) > 1:
+                oldest = self._waiting.popleft()
+                self._points -= oldest.points
+                dropped.append(oldest)
+        for oldest in dropped:
+            self._dropped(oldest)
+
+    def oldest(self) -> Parcel | None:
+        """The parcel to send next; it stays until it is removed."""
+        with self._changed:
             return self._waiting[0] if self._waiting else None
 
-    def settled(self, undelivered: Undelivered) -> None:
-        """The oldest piece needs no further try. If it was dropped meanwhile, nothing happens."""
-        with self._lock:
-            if self._waiting and self._waiting[0] is undelivered:
-                self._pop()
+    def waiting(self) -> list[Parcel]:
+        """All of them, oldest first."""
+        with self._changed:
+            return list(self._waiting)
 
-    def _pop(self) -> Undelivered:
-        oldest = self._waiting.popleft()
-        self._points -= oldest.points
-        return oldest
+    def remove(self, parcel: Parcel) -> bool:
+        """It was delivered, or is on disk; False: it was no longer here."""
+        with self._changed:
+            if parcel not in self._waiting:
+                return False
+            self._waiting.remove(parcel)
+            self._points -= parcel.points
+            self._changed.notify_all()
+            return True
+
+    def wait_until_empty(self, seconds: float) -> bool:
+        """Wait until all were delivered; returns whether they were."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._waiting, max(seconds, 0))

@@ -20,11 +20,14 @@ from tallystick_exporter.exporter import BACKLOG_POINTS_MAX, UsageExporter
 from tallystick_exporter.options import cardinality_options, interval_ns_of
 from tallystick_exporter.restamp import Identity, restamped
 from tallystick_exporter.temporality import delta_temporality
+from tallystick_exporter.termination import FINISH_SECONDS, finish_on_sigterm, finished, released
 
 _log = getLogger(__name__)
 
 _COLLECT_SECONDS: Final = 30.0
 """For the callbacks of observable instruments, as OpenTelemetry's own reader has it."""
+_PATIENCE_SECONDS: Final = 1.0
+"""How long a collection may wait for the receiver's answer before it is written to disk."""
 _FORK_SECONDS: Final = 5.0
 """How long a fork waits for a collection under way."""
 _DISCARD_SECONDS: Final = 2.0
@@ -42,7 +45,7 @@ class UsageReader(MetricReader):
         export_interval_millis: default OTEL_METRIC_EXPORT_INTERVAL, else 10,000.
         cardinality_limit: attribute sets of one instrument in one collection before the SDK sums the rest without
             attributes; default TALLYSTICK_CARDINALITY_LIMIT, else 1,000,000. SDKs before 1.45.2 have no limit.
-        backlog_points_max: points that the default exporter keeps for a receiver that is away.
+        backlog_points_max: points that the default exporter keeps in memory when it cannot keep them on disk.
         now_ns: the wall clock in nanoseconds.
     """
 
@@ -63,16 +66,17 @@ class UsageReader(MetricReader):
         self._identity = Identity()
         self._last_end_ns = self._last_collected_ns = now_ns()
         self._span: Span | None = None
-        self._is_shut_down = False
+        self._is_shut_down = self._is_terminated = False
         self._forking: set[int] = set()
         self._complaints: set[type[Exception]] = set()
         self._collecting = RLock()
         self._start()
         _survive_forks(self)
+        finish_on_sigterm(self)
 
     @property
     def points_dropped(self) -> int:
-        """Points that the full backlog had to drop."""
+        """Points that waited for too long, or found no room."""
         return self._exporter.points_dropped
 
     def _start(self) -> None:
@@ -89,8 +93,14 @@ class UsageReader(MetricReader):
             # In steps of a second at most, for the wall clock may step while we wait.
             while not is_stopping and (left_ns := tick_ns - self._now_ns()) > 0:
                 is_stopping = stop.wait(min(left_ns / 1e9, 1.0))
+                # Of a flush, whose caller does not wait for the disk.
+                self._exporter.secure_late(_PATIENCE_SECONDS)
             self._collect_at(None if is_stopping else tick_ns, _COLLECT_SECONDS)
             self._courier.ask()
+            self._exporter.secure(_PATIENCE_SECONDS)
+        if self._is_terminated:
+            self._courier.flush(FINISH_SECONDS)
+            finished(self)
 
     def _collect_at(self, at_ns: int | None, timeout_seconds: float) -> bool:
         """Collect at a tick, or now; False: it failed, which is logged once a kind."""
@@ -144,6 +154,12 @@ class UsageReader(MetricReader):
         self._ticker.join(max(deadline - monotonic(), 0))
         self._courier.flush(deadline - monotonic())
         self._exporter.shutdown()
+        released(self)
+
+    def terminate(self) -> None:
+        """SIGTERM: the reader's own thread collects a last time, sends, and ends the process."""
+        self._is_terminated = True
+        self._stop.set()
 
     def before_fork(self) -> None:
         """No collection should be under way while the process is copied; but a stuck one must not stop a fork."""

@@ -153,8 +153,9 @@ def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
 
 
 def _forget_surroundings() -> None:
-    """The demo is the same everywhere: no OTel settings of the shell, and no proxy on the way to this machine."""
+    """The demo is the same everywhere: no OTel settings of the shell, no proxy on the way to this machine, no spool."""
     for name in [name for name in os.environ if name.startswith("OTEL_")]:
         del os.environ[name]
+    os.environ["TALLYSTICK_SPOOL_DIR"] = "off"
     for name in ("NO_PROXY", "no_proxy"):
         os.environ[name] = ",".join(filter(None, ("127.0.0.1,localhost,::1", os.environ.get(name))))

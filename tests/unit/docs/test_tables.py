@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from tallystick.refusal import MEANING, Reason
+from tallystick_exporter import options
 from tallystick_receiver.app import Receiver, openapi
 from tallystick_receiver.settings import Settings, SettingsError, read_settings, table
 from tallystick_receiver.store.database import Database
@@ -52,6 +53,21 @@ def test_the_readme_shows_the_table_of_settings(root):
     readme = (root / "README.md").read_text()
     for row in table():
         assert f"| `{row.name}` | `{row.environment}` | `{row.default or ' '}` | {row.meaning} |" in readme
+
+
+def test_the_exporter_readme_shows_its_variables_with_their_defaults(root):
+    readme = (root / "exporter" / "README.md").read_text()
+    variables = {name.removesuffix("_VARIABLE") for name in vars(options) if name.endswith("_VARIABLE")}
+    assert {"SPOOL_DIR", "CARDINALITY_LIMIT"} <= variables
+    for name in variables:
+        default = getattr(options, f"{name}_DEFAULT", "~/.local/state/tallystick/spool")
+        assert f"| `{getattr(options, name + '_VARIABLE')}` | `{default}` |" in readme
+
+
+def test_every_file_of_the_exporter_stands_in_its_readme(root):
+    readme = (root / "exporter" / "README.md").read_text()
+    files = {file.name for file in (root / "exporter").rglob("*.py")} - {"__init__.py", "temporality.py"}
+    assert {name for name in files if f"`{name}`" not in readme} == set()
 
 
 def test_a_flag_wins_over_the_environment_and_that_over_the_default():

@@ -16,6 +16,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from tallystick_exporter.backlog import Backlog
 from tallystick_exporter.clock import HOUR_NS, Span, next_span, next_tick
+from tallystick_exporter.parcel import parcel_of
 from tallystick_exporter.pieces import pieces, points_of
 from tallystick_exporter.restamp import INSTANCE_ID, Identity, restamped
 
@@ -106,30 +107,37 @@ def test_a_child_keeps_the_instance_id_that_the_sdk_gave_it():
     assert identity.of(fresh).attributes[INSTANCE_ID] == "child"
 
 
-def test_the_backlog_drops_the_oldest_and_counts_it():
-    backlog = Backlog(points_max=10)
-    assert [backlog.add(collection(4)) for _ in range(2)] == [0, 0]
-    newest = collection(5)
-    assert backlog.add(newest) == 4
-    assert (len(backlog), backlog.points_dropped) == (2, 4)
-    backlog.settled(backlog.oldest())
-    assert backlog.oldest().piece is newest
-    assert points_of(newest) == 5
+def parcel(points):
+    return parcel_of(b"", points, 0)
 
 
-def test_one_collection_larger_than_the_bound_is_kept():
-    backlog = Backlog(points_max=1)
-    assert backlog.add(collection(5)) == 0
-    assert len(backlog) == 1
+def test_the_backlog_drops_the_oldest_and_tells():
+    dropped = []
+    backlog = Backlog(10, dropped.append)
+    oldest, older, newest = parcel(4), parcel(4), parcel(5)
+    backlog.add(oldest)
+    backlog.add(older)
+    assert dropped == []
+    backlog.add(newest)
+    assert dropped == [oldest]
+    assert backlog.remove(older)
+    assert backlog.oldest() is newest
 
 
-def test_settling_what_was_dropped_meanwhile_changes_nothing():
-    backlog = Backlog(points_max=5)
-    backlog.add(collection(3))
-    sending = backlog.oldest()
-    backlog.add(collection(4))
-    backlog.settled(sending)
-    assert (len(backlog), backlog.points_dropped) == (1, 3)
+def test_one_parcel_larger_than_the_bound_is_kept():
+    dropped = []
+    backlog = Backlog(1, dropped.append)
+    backlog.add(parcel(5))
+    assert (len(backlog), dropped) == (1, [])
+
+
+def test_removing_what_was_dropped_meanwhile_changes_nothing():
+    backlog = Backlog(5, lambda _: None)
+    sending, waiting = parcel(3), parcel(4)
+    backlog.add(sending)
+    backlog.add(waiting)
+    assert not backlog.remove(sending)
+    assert backlog.waiting() == [waiting]
 
 
 @given(st.lists(st.integers(0, 7), max_size=6), st.integers(1, 9))

@@ -1,8 +1,11 @@
 """What is collected arrives, whatever the receiver answers: over a real connection to a small peer."""
 
+import sys
+from importlib.metadata import EntryPoint
 from threading import Thread
 
 import pytest
+import requests
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
@@ -74,7 +77,7 @@ def test_a_collection_is_split_into_requests_of_bounded_size(peer, application):
 
 
 def test_a_full_backlog_drops_the_oldest_counts_it_and_says_so(peer, application, caplog):
-    app = application(backlog_points_max=2)
+    app = application(backlog_points_max=2, spool_dir="off")
     peer.statuses = [403] * 3
     for value in (1, 2, 4):
         app.counter.add(value)
@@ -84,6 +87,27 @@ def test_a_full_backlog_drops_the_oldest_counts_it_and_says_so(peer, application
     assert [sent.value for sent in peer.taken] == [2, 4]
     assert app.exporter.points_dropped == app.reader.points_dropped == 1
     assert "1 points of usage are lost" in caplog.text
+
+
+def test_a_session_of_a_credential_provider_carries_usage_and_its_refusals_are_known(peer, application, monkeypatch):
+    class Provided(requests.Session):
+        def __init__(self):
+            super().__init__()
+            self.headers["authorization"] = "Bearer provided"
+
+    monkeypatch.setenv("OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER", "provided")
+    monkeypatch.setattr(sys.modules[__name__], "Provided", Provided, raising=False)
+    found = EntryPoint("provided", f"{__name__}:Provided", "opentelemetry_otlp_credential_provider")
+    monkeypatch.setattr("tallystick_exporter.wire.entry_points", lambda **_: [found])
+    app = application()
+    peer.statuses = [400]
+    add(app, 3)
+    assert app.reader.force_flush()
+    app.counter.add(5)
+    assert app.reader.force_flush()
+
+    assert [sent.value for sent in peer.taken] == [5]
+    assert app.exporter.points_refused == 3
 
 
 def test_collecting_does_not_wait_for_the_network(peer, application):
@@ -138,7 +162,7 @@ def test_an_unforeseen_failure_is_logged_once_and_the_thread_lives_on(peer, appl
     app = application()
     app.counter.add(1)
     with monkeypatch.context() as patched:
-        patched.setattr(app.exporter._wire, "send", lambda _piece: 1 // 0)
+        patched.setattr(app.exporter._wire, "send", lambda _body: 1 // 0)
         assert not app.reader.force_flush()
         assert not app.reader.force_flush()
 
