@@ -16,7 +16,7 @@ class Reason(StrEnum):
     TEMPORALITY_UNSPECIFIED = "temporality_unspecified"
     CUMULATIVE_UNSUPPORTED = "cumulative_unsupported"
     HISTOGRAM_UNSUPPORTED = "histogram_unsupported"
-    NON_MONOTONIC_UNSUPPORTED = "non_monotonic_unsupported"
+    NON_MONOTONIC_DELTA = "non_monotonic_delta"
     SUMMARY_UNSUPPORTED = "summary_unsupported"
     VALUE_MISSING = "value_missing"
     NOT_A_NUMBER = "not_a_number"
@@ -44,7 +44,7 @@ MEANING: Final[dict[Reason, str]] = {
     Reason.TEMPORALITY_UNSPECIFIED: "the metric does not say delta or cumulative",
     Reason.CUMULATIVE_UNSUPPORTED: "cumulative sums are not converted yet; let the SDK send deltas",
     Reason.HISTOGRAM_UNSUPPORTED: "histograms are not counted yet",
-    Reason.NON_MONOTONIC_UNSUPPORTED: "non-monotonic sums are not kept as levels yet",
+    Reason.NON_MONOTONIC_DELTA: "a delta of a sum that may go down does not say how much there is; let the SDK send it as cumulative",
     Reason.SUMMARY_UNSUPPORTED: "a Summary has no temporality and is not billable",
     Reason.VALUE_MISSING: "the point has no value",
     Reason.NOT_A_NUMBER: "the value is NaN or infinite",

@@ -27,11 +27,13 @@ provider = MeterProvider(
 )
 counter = provider.get_meter("python").create_counter("python.calls", "{call}")
 gauge = provider.get_meter("python").create_gauge("python.level", "By")
+queue = provider.get_meter("python").create_up_down_counter("python.queue", "{job}")
 for round in range(3):
     for n in range(200):
         counter.add(n + 1, {"org.id": f"org-{n % 3}", "project.id": "web", "n": n})
     counter.add(0.1, {"org.id": "tenth"})
     gauge.set(round * 10, {"org.id": "org-0"})
+    queue.add(7 - 5 * round, {"org.id": "org-0"})
     provider.force_flush()
 provider.shutdown()
 print(__version__)
@@ -109,7 +111,9 @@ def run_python(python, url, **environment):
 
 
 def check_python(receiver):
-    assert totals(receiver.url) == {"python.calls": PYTHON_CALLS, "python.level": "20"}
+    assert totals(receiver.url) == {"python.calls": PYTHON_CALLS, "python.level": "20", "python.queue": "6"}
+    [queue] = usage(receiver.url, type="python.queue")["rows"]
+    assert (queue["level"]["last"], queue["level"]["min"], queue["level"]["max"]) == ("6", "6", "9")
     [level] = usage(receiver.url, type="python.level")["rows"]
     assert (level["level"]["last"], level["level"]["min"], level["level"]["max"]) == ("20", "0", "20")
     assert get(receiver.url + "/api/v1/quarantine").json["points"] == []

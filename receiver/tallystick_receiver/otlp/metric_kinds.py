@@ -29,7 +29,7 @@ WITH_TEMPORALITY: Final = frozenset({Shape.SUM, Shape.HISTOGRAM, Shape.EXPONENTI
 
 
 def kind_of(shape: int, temporality: int, *, monotonic: bool) -> str:
-    """SUM or LEVEL.
+    """SUM or LEVEL: a cumulative sum that may go down says how much there is, as a gauge does.
 
     Raises:
         Refused: a kind that cannot be counted (yet), or no temporality.
@@ -43,7 +43,9 @@ def kind_of(shape: int, temporality: int, *, monotonic: bool) -> str:
     if shape in (Shape.HISTOGRAM, Shape.EXPONENTIAL_HISTOGRAM):
         raise Refused(Reason.HISTOGRAM_UNSUPPORTED)
     if not monotonic:
-        raise Refused(Reason.NON_MONOTONIC_UNSUPPORTED)
+        if temporality == CUMULATIVE:
+            return LEVEL
+        raise Refused(Reason.NON_MONOTONIC_DELTA)
     if temporality == CUMULATIVE:
         raise Refused(Reason.CUMULATIVE_UNSUPPORTED)
     return SUM
