@@ -44,7 +44,7 @@ MEANING: Final[dict[Reason, str]] = {
     Reason.TEMPORALITY_UNSPECIFIED: "the metric does not say delta or cumulative",
     Reason.CUMULATIVE_UNSUPPORTED: "cumulative sums are not converted yet; let the SDK send deltas",
     Reason.HISTOGRAM_UNSUPPORTED: "histograms are not counted yet",
-    Reason.NON_MONOTONIC_DELTA: "a delta of a sum that may go down does not say how much there is; let the SDK send it as cumulative",
+    Reason.NON_MONOTONIC_DELTA: "a delta of a sum that may go down does not say how much there is; send it cumulative",
     Reason.SUMMARY_UNSUPPORTED: "a Summary has no temporality and is not billable",
     Reason.VALUE_MISSING: "the point has no value",
     Reason.NOT_A_NUMBER: "the value is NaN or infinite",
