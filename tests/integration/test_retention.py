@@ -2,13 +2,17 @@
 
 import asyncio
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
 from books import verify
 from conftest import sql
 from otlp import SECOND, export, export_request, get, now_ns, usage
+
+from tallystick_receiver.horizons import Kept
+from tallystick_receiver.store.database import connected
+from tallystick_receiver.store.upkeep import StoragePlan, keep_up
 
 pytestmark = pytest.mark.editions
 DAY = 86_400 * SECOND
@@ -166,3 +170,15 @@ def test_rollups_have_their_own_retention_and_their_own_refusals(start_receiver)
     assert (refused.status, "begin it then" in refused.json["detail"]) == (400, True)
     rows = usage(receiver.url, orgId="acme", from_=date_of(45), to=date_of(-1), groupBy="day")["rows"]
     assert [row["quantity"] for row in rows] == ["510"] * 6
+
+
+async def test_a_clock_that_runs_ahead_drops_nothing(start_receiver, database_url):
+    receiver = start_receiver(*LATE)
+    assert export(receiver.url, body(3)).rejected == 0
+    kept = Kept(late_seconds=3600, points_days=5, hourly_days=5, daily_days=5)
+    plan = StoragePlan(kept=kept, chunk=timedelta(days=1), columnstore_after=timedelta(days=9))
+    async with connected(database_url) as connection:
+        await keep_up(connection, plan, now_ns() + 3650 * DAY)
+    assert by_day(receiver.url) == {date_of(3): ("510", 5)}
+    points, _, _ = await points_by_age(database_url)
+    assert points == [3]

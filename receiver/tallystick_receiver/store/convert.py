@@ -73,18 +73,19 @@ async def _copy_points(connection: asyncpg.Connection, progress: Progress) -> No
 
 async def _copy_partition(connection: asyncpg.Connection, name: str) -> None:
     """Make the copy of a partition equal; nothing happens where it is equal already."""
-    bounds = await connection.fetchrow(f"SELECT count(*) AS points, min(ts) AS first, max(ts) AS last FROM {name}")
-    if not bounds["points"]:
+    found = await connection.fetchrow(_of(name, "read_partition_size"))
+    if not found["points"]:
         return
-    window = (bounds["first"], bounds["last"])
-    copied = await connection.fetchval(
-        "SELECT count(*) FROM usage_point_hypertable WHERE ts BETWEEN $1 AND $2", *window
-    )
-    if copied == bounds["points"]:
+    window = (found["first"], found["last"])
+    if await connection.fetchval(statement("read_copied"), *window) == found["points"]:
         return
     async with connection.transaction():
-        await connection.execute("DELETE FROM usage_point_hypertable WHERE ts BETWEEN $1 AND $2", *window)
-        await connection.execute(f"INSERT INTO usage_point_hypertable SELECT * FROM {name}")
+        await connection.execute(statement("delete_copied"), *window)
+        await connection.execute(_of(name, "copy_partition"))
+
+
+def _of(partition: str, name: str) -> str:
+    return statement(name).replace("usage_point_partition", partition)
 
 
 async def _switch(connection: asyncpg.Connection, progress: Progress) -> None:

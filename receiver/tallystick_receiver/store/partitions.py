@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+
+from tallystick_receiver.store.statements import statement
 
 if TYPE_CHECKING:
     import asyncpg
@@ -34,11 +36,6 @@ def date_of(day: int) -> date:
     return _EPOCH + timedelta(days=day)
 
 
-def midnight(day: int) -> datetime:
-    """The beginning of a day counted from 1970, in UTC."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day)
-
-
 class Partitions:
     """Remembers which days have their partitions, so that a commit asks for new days only."""
 
@@ -58,7 +55,7 @@ class Partitions:
         dropped = set()
         for day in sorted(days - self._known):
             made = [
-                await connection.fetchval("SELECT usage_add_partition($1, $2)", relation, date_of(day))
+                await connection.fetchval(statement("add_partition"), relation, date_of(day))
                 for relation in PARTITIONED
             ]
             if not all(made):

@@ -13,6 +13,7 @@ from tallystick_receiver.store.edition import Edition, recorded_edition
 from tallystick_receiver.store.partitions import DAY_NS, Partitions
 from tallystick_receiver.store.policies import policies_of, set_policies
 from tallystick_receiver.store.retention import drop_old
+from tallystick_receiver.store.statements import statement
 
 if TYPE_CHECKING:
     import asyncpg
@@ -57,14 +58,17 @@ def upkeep(
 async def keep_up(connection: asyncpg.Connection, plan: StoragePlan, now_ns: int) -> int:
     """One round.
 
+    Its time is the receiver's or the database's, whichever is earlier: a clock that runs ahead must not drop usage.
+
     Returns:
         How many partitions, chunks or organisations' rollups were dropped.
     """
     edition = await recorded_edition(connection) or Edition.POSTGRESQL
+    now_ns = min(now_ns, await connection.fetchval(statement("read_clock")))
     today = now_ns // DAY_NS
     await Partitions().ensure(connection, set(range(today, today + _DAYS_AHEAD + 1)))
     if edition.is_timescaledb:
-        await connection.execute("SELECT set_chunk_time_interval('usage_point', $1::interval)", plan.chunk)
+        await connection.execute(statement("set_chunk_interval"), plan.chunk)
     if edition is Edition.COMMUNITY:
         await set_policies(connection, policies_of(plan.kept, plan.columnstore_after))
     return await drop_old(connection, edition, horizons_of(plan.kept, datetime.fromtimestamp(now_ns / 1e9, UTC)))
