@@ -12,6 +12,7 @@ from tallystick.refusal import Reason, Refused
 from tallystick.semconv import (
     ID_LENGTH_MAX,
     METRIC_NAME_LENGTH_MAX,
+    METRIC_OVERFLOW,
     ORG_ALIASES,
     PROJECT_ALIASES,
     SERVICE_INSTANCE_ID,
@@ -219,7 +220,8 @@ class Streams:
         org = family.org if org is None else org
         if family.credential_org is None:
             if org is None:
-                raise Refused(Reason.MISSING_ORG)
+                overflowed = named.get(METRIC_OVERFLOW) == ["b", True]
+                raise Refused(Reason.ATTRIBUTES_LOST if overflowed else Reason.MISSING_ORG)
             return org
         if org is not None and org != family.credential_org:
             raise Refused(Reason.FOREIGN_ORG, f"the key is bound to {family.credential_org!r}, not {org!r}")

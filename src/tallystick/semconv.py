@@ -11,6 +11,9 @@ SERVICE_NAMESPACE: Final = "service.namespace"
 SERVICE_NAME: Final = "service.name"
 SERVICE_INSTANCE_ID: Final = "service.instance.id"
 
+METRIC_OVERFLOW: Final = "otel.metric.overflow"
+"""True on the point that holds what came above an SDK's cardinality limit (OTel specification, metrics SDK)."""
+
 INT64_MAX: Final = 2**63 - 1
 INT64_MIN: Final = -(2**63)
 

@@ -23,9 +23,9 @@ def window_options(command: Callable[..., None]) -> Callable[..., None]:
     """--from, --to and --org."""
     for option in (
         click.option("--org", default=None, help="One organisation only."),
-        click.option("--to", "to", type=click.DateTime(["%Y-%m-%d"]), default=None,
+        click.option("--to", "to", type=click.DateTime(["%Y-%m-%d"]), default=None, metavar="DATE",
                      help="UTC day, exclusive; default: the day after tomorrow."),
-        click.option("--from", "from_", type=click.DateTime(["%Y-%m-%d"]), default=None,
+        click.option("--from", "from_", type=click.DateTime(["%Y-%m-%d"]), default=None, metavar="DATE",
                      help="UTC day; default: the first of which anything is kept."),
     ):  # fmt: skip
         command = option(command)

@@ -65,22 +65,23 @@ async def _schema(connection: asyncpg.Connection, edition: Edition) -> Finding:
 
 async def _contents(connection: asyncpg.Connection) -> list[Finding]:
     row = await connection.fetchrow(statement("read_condition"))
-    running, behind = row["running"], row["deltas"] > _ROLLS_BEHIND
-    tomorrow = row["tomorrow"]
+    lost, anonymous = row["attributes_lost"], row["anonymous"]
     found = [
-        Finding(subject="receiver", grade=Grade.RIGHT if running else Grade.NOTE,
-                sentence="running" if running else "no receiver rolls up at the moment"),
-        Finding(subject="partitions", grade=Grade.RIGHT if tomorrow else Grade.NOTE,
-                sentence="made ahead" if tomorrow else "tomorrow's are not made yet"),
-        Finding(subject="rollups", grade=Grade.NOTE if behind else Grade.RIGHT,
-                sentence=f"about {row['deltas']} delta rows wait to be merged"),
-        Finding(subject="quarantine", grade=Grade.NOTE if row["quarantined"] else Grade.RIGHT,
-                sentence=f"{row['quarantined']} refused points wait for a replay"),
-        Finding(subject="keys", grade=Grade.RIGHT if row["keys"] else Grade.NOTE,
-                sentence=f"{row['keys']} in force" if row["keys"] else "none: open to everybody on loopback"),
+        _finding("receiver", "running" if row["running"] else "none rolls up at the moment", right=row["running"]),
+        _finding("partitions", "made ahead" if row["tomorrow"] else "not made ahead yet", right=row["tomorrow"]),
+        _finding("rollups", f"about {row['deltas']} delta rows wait", right=row["deltas"] <= _ROLLS_BEHIND),
+        _finding("quarantine", f"{row['quarantined']} refused points wait for a replay", right=not row["quarantined"]),
+        _finding("attribution", f"{lost} points lost their attributes to an SDK's cardinality limit", right=not lost),
+        _finding("writers", f"{anonymous} have no service.instance.id", right=not anonymous),
+        _finding("keys", f"{row['keys']} in force" if row["keys"] else "none: open to everybody on loopback",
+                 right=row["keys"]),
     ]  # fmt: skip
     for relation, day in (
         (row["dropped"] and dict(zip(row["dropped"], row["dropped_days"], strict=True))) or {}
     ).items():
         found.append(Finding(subject="retention", grade=Grade.RIGHT, sentence=f"{relation} is kept from {day}"))
     return found
+
+
+def _finding(subject: str, sentence: str, *, right: object) -> Finding:
+    return Finding(subject=subject, grade=Grade.RIGHT if right else Grade.NOTE, sentence=sentence)

@@ -6,6 +6,8 @@ SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
            AS tomorrow,
        (SELECT greatest(n_live_tup, 0) FROM pg_stat_user_tables WHERE relname = 'usage_delta') AS deltas,
        (SELECT count(*) FROM quarantine WHERE replayed_at IS NULL) AS quarantined,
+       (SELECT count(*) FROM quarantine WHERE replayed_at IS NULL AND reason = 'attributes_lost') AS attributes_lost,
+       (SELECT count(*) FROM usage_writer WHERE instance = '') AS anonymous,
        (SELECT count(*) FROM api_key WHERE revoked_at IS NULL) AS keys,
        r.relations AS dropped, r.days AS dropped_days
 FROM (
