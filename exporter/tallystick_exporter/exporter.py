@@ -102,7 +102,8 @@ class UsageExporter(MetricExporter):
     @property
     def waiting(self) -> int:
         """Requests that were not delivered yet: of this process, and of dead ones whose spool it took over."""
-        return len(self._backlog) + (0 if self._spool is None else len(self._spool))
+        with self._placing:
+            return len(self._backlog) + (0 if self._spool is None else len(self._spool))
 
     def losses(self) -> list[Loss]:
         """What all processes that share the spool lost, and nobody cleared: known gaps, to be announced.
