@@ -49,7 +49,8 @@ def _merged(piece: MetricsData) -> Any:  # noqa: ANN401 - the encoder's result h
     for metric, (_, points) in zip(metrics, rest, strict=True):
         if points:
             data = getattr(metric, metric.WhichOneof("data"))
-            data.MergeFromString(b"".join([_point(point, known) for point in points]))
+            has_start = metric.WhichOneof("data") == "sum"
+            data.MergeFromString(b"".join([_point(point, known, has_start=has_start) for point in points]))
     return request
 
 
@@ -84,9 +85,10 @@ def _is_plain(point: Any) -> bool:  # noqa: ANN401 - the SDK's points have no co
     )
 
 
-def _point(point: Any, known: dict[tuple[str, str], bytes]) -> bytes:  # noqa: ANN401 - likewise
+def _point(point: Any, known: dict[tuple[str, str], bytes], *, has_start: bool) -> bytes:  # noqa: ANN401 - likewise
     """A point as an element of its metric's data_points; `known` remembers attributes, which repeat."""
-    parts = [_START_AND_END.pack(_START_TAG, point.start_time_unix_nano or 0, _END_TAG, point.time_unix_nano)]
+    start_ns = (point.start_time_unix_nano or 0) if has_start else 0
+    parts = [_START_AND_END.pack(_START_TAG, start_ns, _END_TAG, point.time_unix_nano)]
     value = point.value
     parts.append(_AS_INT.pack(_INT_TAG, value) if type(value) is int else _AS_DOUBLE.pack(_DOUBLE_TAG, value))
     for pair in (point.attributes or {}).items():

@@ -72,6 +72,13 @@ def long_collection(value, text="x" * 40_000):
     return MetricsData([ResourceMetrics(Resource({}), [scope], "")])
 
 
+def test_samples_of_a_gauge_have_no_start_as_opentelemetry_writes_them():
+    gauge = Metric("m", "", "", Gauge([NumberDataPoint({}, 1, 2, 0), NumberDataPoint({"a": "b"}, 1, 2, 0)]))
+    scope = ScopeMetrics(InstrumentationScope("s"), [gauge], "")
+    piece = MetricsData([ResourceMetrics(Resource({}), [scope], "")])
+    assert encoded(piece) == encode_metrics(piece).SerializeToString()
+
+
 def test_long_texts_have_long_lengths():
     piece = long_collection(1)
     request = ExportMetricsServiceRequest.FromString(encoded(piece))
