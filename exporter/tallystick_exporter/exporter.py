@@ -204,14 +204,16 @@ class UsageExporter(MetricExporter):
         if outcome in (Outcome.DELIVERED, Outcome.LATER):
             return outcome is Outcome.DELIVERED
         if outcome is Outcome.REFUSED or parcel.points <= 1:
-            self._losses.add(losses_in(parcel, Reason.REFUSED))
-            self._refused(parcel.points)
+            losses = losses_in(parcel, Reason.REFUSED)
+            self._losses.add(losses)
+            self._refused(sum(loss.points for loss in losses))
             return True
         return all(self._settle(half) for half in halves(parcel))
 
     def _refused(self, points: int) -> None:
         self.points_refused += points
-        _log.error("%d points of usage will never be accepted and are lost.", points)
+        if points:
+            _log.error("%d points of usage will never be accepted and are lost.", points)
 
     def _lost(self, losses: list[Loss]) -> None:
         points = sum(loss.points for loss in losses)

@@ -16,6 +16,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 
 from tallystick.quantity import text_of
+from tallystick.semconv import SENDER_COLLECTION
 from tallystick_exporter.parcel import Parcel, leaves_of, points_in
 
 _EXACT: Final = Context(prec=1500)
@@ -60,12 +61,16 @@ class Loss:
 
 
 def losses_in(parcel: Parcel, reason: Reason) -> list[Loss]:
-    """What is lost with a parcel, a loss a metric and writer."""
+    """What is lost with a parcel, a loss a metric and writer; a tally is no usage."""
     try:
         request = ExportMetricsServiceRequest.FromString(parcel.body)
     except DecodeError:
         return [unknown_loss(reason, parcel.points, parcel.made_ns)]
-    return folded(_loss(resource, metric, reason) for resource, metric in leaves_of(request) if points_in(metric))
+    return folded(
+        _loss(resource, metric, reason)
+        for resource, metric in leaves_of(request)
+        if points_in(metric) and metric.name != SENDER_COLLECTION
+    )
 
 
 def unknown_loss(reason: Reason, points: int, at_ns: int) -> Loss:

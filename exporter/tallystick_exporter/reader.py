@@ -12,6 +12,7 @@ from weakref import ref
 
 from opentelemetry.context import attach, detach, get_value, set_value
 from opentelemetry.sdk.metrics.export import MetricReader, MetricsData
+from opentelemetry.sdk.resources import Resource
 
 from tallystick.outlet import DISCARDING
 from tallystick_exporter.clock import Span, next_span, next_tick
@@ -19,6 +20,7 @@ from tallystick_exporter.courier import Courier
 from tallystick_exporter.exporter import BACKLOG_POINTS_MAX, UsageExporter
 from tallystick_exporter.options import cardinality_options, interval_ns_of
 from tallystick_exporter.restamp import Identity, restamped
+from tallystick_exporter.tally import Tally
 from tallystick_exporter.temporality import delta_temporality
 from tallystick_exporter.termination import FINISH_SECONDS, finish_on_sigterm, finished, released
 
@@ -65,8 +67,10 @@ class UsageReader(MetricReader):
         self._now_ns = now_ns
         self._identity = Identity()
         self._last_end_ns = self._last_collected_ns = now_ns()
+        self._tally = Tally(self._last_end_ns, self._interval_ns)
         self._span: Span | None = None
-        self._is_shut_down = self._is_terminated = False
+        self._resource: Resource | None = None
+        self._is_last = self._is_shut_down = self._is_terminated = False
         self._forking: set[int] = set()
         self._complaints: set[type[Exception]] = set()
         self._collecting = RLock()
@@ -95,6 +99,7 @@ class UsageReader(MetricReader):
                 is_stopping = stop.wait(min(left_ns / 1e9, 1.0))
                 # Of a flush, whose caller does not wait for the disk.
                 self._exporter.secure_late(_PATIENCE_SECONDS)
+            self._is_last = is_stopping
             self._collect_at(None if is_stopping else tick_ns, _COLLECT_SECONDS)
             self._courier.ask()
             self._exporter.secure(_PATIENCE_SECONDS)
@@ -106,9 +111,11 @@ class UsageReader(MetricReader):
         """Collect at a tick, or now; False: it failed, which is logged once a kind."""
         try:
             with self._collecting:
-                self._span = self._next_span(at_ns)
+                self._span = span = self._next_span(at_ns)
                 try:
                     self.collect(timeout_millis=timeout_seconds * 1e3)
+                    if self._span is not None:
+                        self._keep_idle(span)
                 finally:
                     self._span = None
         except Exception as error:  # noqa: BLE001 - the outermost loop: the thread must live on
@@ -126,7 +133,17 @@ class UsageReader(MetricReader):
                     self._identity.of(found.resource)
                 return
             span = self._span or self._next_span(None)
-            self._exporter.keep(restamped(metrics_data, span, self._identity))
+            self._span = None
+            stamped = restamped(metrics_data, span, self._identity)
+            self._resource = stamped.resource_metrics[0].resource
+            self._exporter.keep(self._tally.cut(stamped, span, self._resource, is_last=self._is_last))
+
+    def _keep_idle(self, span: Span) -> None:
+        """Nothing was recorded, which is different from no news."""
+        if self._resource is None and (found := _resource_of(self)) is not None:
+            self._resource = self._identity.of(found)
+        if self._resource is not None and not get_value(DISCARDING):
+            self._exporter.keep(self._tally.cut(MetricsData([]), span, self._resource, is_last=self._is_last))
 
     def _next_span(self, at_ns: int | None) -> Span:
         """What is collected now; it counts as covered even when there is nothing to collect."""
@@ -183,6 +200,8 @@ class UsageReader(MetricReader):
         discard.start()
         discard.join(_DISCARD_SECONDS)
         self._identity.forked()
+        self._resource = None
+        self._tally = Tally(self._last_end_ns, self._interval_ns)
         self._start()
 
     def _discard(self) -> None:
@@ -191,6 +210,13 @@ class UsageReader(MetricReader):
             self._collect_at(None, _DISCARD_SECONDS)
         finally:
             detach(token)
+
+
+def _resource_of(reader: MetricReader) -> Resource | None:
+    """The provider's resource before the first collection brings it: SDKs have no public way to it."""
+    consumer = getattr(getattr(reader, "_collect", None), "__self__", None)
+    found = getattr(getattr(consumer, "_sdk_config", None), "resource", None)
+    return found if isinstance(found, Resource) else None
 
 
 def _survive_forks(reader: UsageReader) -> None:

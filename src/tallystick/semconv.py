@@ -14,6 +14,19 @@ SERVICE_INSTANCE_ID: Final = "service.instance.id"
 METRIC_OVERFLOW: Final = "otel.metric.overflow"
 """True on the point that holds what came above an SDK's cardinality limit (OTel specification, metrics SDK)."""
 
+KIND_SUM: Final = "sum"
+KIND_LEVEL: Final = "level"
+KIND_HISTOGRAM: Final = "histogram"
+"""The quantity of a histogram (`sum`); its operations are counted besides."""
+KIND_OPERATIONS: Final = "operations"
+"""The `count` of a histogram."""
+
+SENDER_SCOPE: Final = "tallystick.sender"
+SENDER_COLLECTION: Final = "tallystick.sender.collection"
+"""A sender's half: a gauge, one point a collection, whose value is the collection's sequence number (issue 4)."""
+SENDER_TALLY: Final = "tally"
+"""The attribute of that point which holds the tally, as JSON text (exporter/README.md, "The sender's half")."""
+
 INT64_MAX: Final = 2**63 - 1
 INT64_MIN: Final = -(2**63)
 

@@ -77,7 +77,7 @@ def test_a_collection_is_split_into_requests_of_bounded_size(peer, application):
 
 
 def test_a_full_backlog_drops_the_oldest_counts_it_and_says_so(peer, application, caplog):
-    app = application(backlog_points_max=2, spool_dir="off")
+    app = application(backlog_points_max=5, spool_dir="off")
     peer.statuses = [403] * 3
     for value in (1, 2, 4):
         app.counter.add(value)
