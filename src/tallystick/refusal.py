@@ -32,6 +32,7 @@ class Reason(StrEnum):
     DUPLICATE_ATTRIBUTE = "duplicate_attribute"
     NUL_CHARACTER = "nul_character"
     INVALID_UTF8 = "invalid_utf8"
+    INVALID_TALLY = "invalid_tally"
     MALFORMED = "malformed"
     CONFLICT = "conflict"
     IDENTITY_COLLISION = "identity_collision"
@@ -61,6 +62,7 @@ MEANING: Final[dict[Reason, str]] = {
     Reason.DUPLICATE_ATTRIBUTE: "an attribute key stands twice in one set",
     Reason.NUL_CHARACTER: "a text holds the character NUL, which PostgreSQL cannot store",
     Reason.INVALID_UTF8: "a text is not valid Unicode",
+    Reason.INVALID_TALLY: "what a sender says about its own collection cannot be read",
     Reason.MALFORMED: "the point has a field of the wrong type (OTLP/JSON)",
     Reason.CONFLICT: "a point of the same identity was stored before with another value or start",
     Reason.IDENTITY_COLLISION: "two identities share one 64-bit hash; the first one stays",
