@@ -19,12 +19,14 @@ from tallystick_receiver.horizons import Kept
 from tallystick_receiver.ingest import Ingest
 from tallystick_receiver.otlp.respond import failure
 from tallystick_receiver.otlp.routes import Otlp, content_type_of
+from tallystick_receiver.query.completeness_routes import Books, CompletenessRoutes
 from tallystick_receiver.query.health import health
 from tallystick_receiver.query.problem import answer, problem
 from tallystick_receiver.query.quarantine_routes import QuarantineRoutes
 from tallystick_receiver.query.usage_routes import UsageRoutes
 from tallystick_receiver.settings import Settings
 from tallystick_receiver.store.audit import Audit
+from tallystick_receiver.store.balance import Patience, balancer
 from tallystick_receiver.store.database import Database
 from tallystick_receiver.store.keys import read_keys
 from tallystick_receiver.store.roll import roller
@@ -69,13 +71,19 @@ class Receiver:
             points_per_commit_max=settings.points_per_commit_max, answer_seconds_max=settings.answer_seconds_max,
         )  # fmt: skip
         self.audit = Audit(database, self.telemetry, seconds=settings.audit_seconds, now_ns=now_ns)
+        patience = Patience(
+            grace=timedelta(seconds=settings.gap_grace_seconds), late=timedelta(seconds=settings.late_seconds_max)
+        )
         self._duties = (
+            balancer(database, self.telemetry, patience, seconds=settings.balance_seconds, now_ns=now_ns),
             roller(database, self.telemetry, seconds=settings.roll_seconds, rows_max=settings.roll_rows_max),
             upkeep(database, self.telemetry, storage_plan(settings), seconds=settings.upkeep_seconds, now_ns=now_ns),
             self.audit,
         )
         self._otlp = Otlp(self.ingest, streams, self.telemetry, settings, now_ns)
-        self._usage = UsageRoutes(database, self.gate, now_ns=now_ns, rows_max=settings.query_rows_max)
+        books = Books(database, silent_after=timedelta(seconds=settings.silent_seconds_min), late=patience.late)
+        self._usage = UsageRoutes(database, self.gate, books, now_ns=now_ns, rows_max=settings.query_rows_max)
+        self._completeness = CompletenessRoutes(books, self.gate, now_ns=now_ns)
         self._quarantine = QuarantineRoutes(database, self.gate, self._otlp.replay, now_ns=now_ns)
         self._runner: web.AppRunner | None = None
         self.port = 0
@@ -126,6 +134,7 @@ class Receiver:
         router.add_get("/readyz", self._readyz)
         router.add_get("/openapi.json", self._openapi)
         self._usage.add_to(router)
+        self._completeness.add_to(router)
         self._quarantine.add_to(router)
         return app
 

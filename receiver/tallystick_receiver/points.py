@@ -9,6 +9,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from tallystick.refusal import Reason
+    from tallystick_receiver.announcement import Announcement
     from tallystick_receiver.identity import Stream, Writer
 
 QUARTER_NS = 900 * 10**9
@@ -94,6 +95,7 @@ class Batch:
     points: Points
     streams: list[Stream] = field(default_factory=list)
     writers: list[Writer] = field(default_factory=list)
+    announcements: list[Announcement] = field(default_factory=list)
     refused: list[RefusedPoint] = field(default_factory=list)
     refused_count: int = 0
     staleness_marks: int = 0

@@ -32,3 +32,9 @@ class Question:
     def dimensions(self) -> tuple[str, ...]:
         """The dimension keys among the groups."""
         return tuple(g for g in self.group_by if g not in (*TIME_UNITS, "type", "project", "org"))
+
+
+def matches(key: str, types: tuple[str, ...]) -> bool:
+    """Whether a metric's key is asked for: exactly, or by a pattern that ends in *."""
+    wanted = [t.lower() for t in types]
+    return not wanted or any(key.startswith(t[:-1]) if t.endswith("*") else key == t for t in wanted)

@@ -25,6 +25,7 @@ COUNTERS: Final = {
     "commits.repeated": "commits begun again: a race of two receivers, a lost connection, or a new day's partition",
     "deltas.rolled": "deltas merged into rollups",
     "storage.dropped": "partitions, chunks and organisations' rollups dropped by retention",
+    "collections.balanced": "announced collections that were found whole, or given up as gaps",
     "audit.days": "days verified by the audit in the background",
 }
 GAUGES: Final = {

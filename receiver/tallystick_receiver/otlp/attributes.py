@@ -35,6 +35,22 @@ def decode_text(buffer: Buffer, start: int, end: int) -> str:
         raise Refused(Reason.INVALID_UTF8) from None
 
 
+def text_attribute(buffer: Buffer, start: int, end: int, key: str, length_max: int) -> str | None:
+    """The text of a KeyValue message if it has that key; it may be longer than an attribute of usage.
+
+    Raises:
+        Refused: the text is too long or no Unicode.
+    """
+    found, text = "", None
+    for number, wire_type, at, to in fields(buffer, start, end):
+        if number == 1 and wire_type == LEN:
+            found = decode_text(buffer, at, to)
+        elif number == 2 and wire_type == LEN and to - at <= length_max:  # noqa: PLR2004 - KeyValue.value
+            spans = [(a, t) for n, w, a, t in fields(buffer, at, to) if n == 1 and w == LEN]
+            text = decode_text(buffer, *spans[-1]) if spans else None
+    return text if found == key else None
+
+
 def _decode_pair(buffer: Buffer, start: int, end: int, depth: int) -> tuple[str, Value]:
     key, value = "", ["n"]
     for number, wire_type, at, to in fields(buffer, start, end):

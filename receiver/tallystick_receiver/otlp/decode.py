@@ -48,7 +48,7 @@ def decode(
         )  # fmt: skip
         scan_request(buffer, scan)
         admit_points(buffer, scan, limits)
-        return scan.batch()
+        return scan.batch(limits)
     found: list[Any] = []
     scan = Scan(
         streams=streams, credential_org=credential_org, encoding=encoding,
@@ -56,4 +56,4 @@ def decode(
     )  # fmt: skip
     scan_json(parse_body(bytes(buffer[:])), scan, found)
     scan.admit(scan.take_read(), limits)
-    return scan.batch()
+    return scan.batch(limits)

@@ -13,7 +13,8 @@ from typing import Any, Final
 import orjson
 
 from tallystick.refusal import Reason, Refused
-from tallystick.semconv import ATTRIBUTES_MAX, INT64_MAX, INT64_MIN
+from tallystick.semconv import ATTRIBUTES_MAX, INT64_MAX, INT64_MIN, SENDER_COLLECTION, SENDER_TALLY
+from tallystick_receiver.announcement import TALLY_LENGTH_MAX
 from tallystick_receiver.attributes import DEPTH_MAX, Attributes, Value, canonical
 from tallystick_receiver.errors import Malformed
 from tallystick_receiver.identity import identity_text
@@ -78,11 +79,15 @@ def _scan_metric(
         metric=_metric(message, content, shape, envelope, source, scan),
         rebuild=_rebuilder(message, content, name, envelope),
     )
+    is_tally = shape == Shape.GAUGE and _get(message, "name") == SENDER_COLLECTION
     scan.open_block(block)
     for point in _messages(content, "dataPoints"):
         points.append(point)
         at = len(points) - 1
         try:
+            if is_tally:
+                _scan_tally(point, source, scan)
+                continue
             if isinstance(block.metric, Refused):
                 raise block.metric
             _scan_point(point, block, block.metric, scan, at)
@@ -107,6 +112,16 @@ def _scan_point(point: dict[str, Any], block: Block, metric: Metric, scan: Scan,
     else:
         raise Refused(Reason.VALUE_MISSING)
     scan.add(block, row, start, end, value, at, at)
+
+
+def _scan_tally(point: dict[str, Any], source: Source | Refused, scan: Scan) -> None:
+    """What a sender says about one of its collections; no stream is made of it."""
+    if isinstance(source, Refused):
+        raise source
+    texts = {pair["key"]: _get(pair["value"], "stringValue") for pair in _get(point, "attributes") or []}
+    end = _integer(_get(point, "timeUnixNano") or 0, 0, INT64_MAX)
+    tally = _string(texts.get(SENDER_TALLY))[:TALLY_LENGTH_MAX]
+    scan.announce(source, _integer(_get(point, "asInt"), 0, INT64_MAX), end, tally)
 
 
 def _row_of(attributes: list[Any], metric: Metric, scan: Scan) -> int:

@@ -6,20 +6,26 @@ Why not the protobuf library: see receiver/README.md, "Decoding by hand".
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
+from typing import Final
 
 from tallystick.refusal import Reason, Refused
+from tallystick.semconv import SENDER_COLLECTION, SENDER_TALLY
+from tallystick_receiver.announcement import TALLY_LENGTH_MAX
 from tallystick_receiver.attributes import Attributes
 from tallystick_receiver.errors import Malformed
 from tallystick_receiver.identity import identity_text
-from tallystick_receiver.otlp.attributes import decode_attributes, decode_text
+from tallystick_receiver.otlp.attributes import decode_attributes, decode_text, text_attribute
 from tallystick_receiver.otlp.metric_kinds import RESOURCE_ATTRIBUTES_MAX, SHAPES, WITH_TEMPORALITY, Shape, kind_of
-from tallystick_receiver.otlp.protobuf_points import POINT_TAG, scan_points
+from tallystick_receiver.otlp.protobuf_points import POINT_TAG, read_point, scan_points
 from tallystick_receiver.otlp.scan import Block, Scan
 from tallystick_receiver.otlp.wire import LEN, VARINT, Buffer, delimited, fields, read_varint
 from tallystick_receiver.streams import Metric, Source
 
 Span = tuple[int, int]
+_COLLECTION: Final = SENDER_COLLECTION.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +108,9 @@ def _scan_metric(
     buffer: Buffer, start: int, end: int, envelope: _Envelope, source: Source | Refused, scan: Scan
 ) -> None:
     head, spans = _head(buffer, start, end)
+    if head.name == _COLLECTION and head.shape == Shape.GAUGE:
+        _scan_tallies(buffer, spans, source, lambda point: head.request_of(envelope, point), scan)
+        return
     metric = _metric(envelope, head, source, scan)
     block = Block(source=source, metric=metric, rebuild=lambda point: head.request_of(envelope, point))
     for at, to in spans:
@@ -109,6 +118,25 @@ def _scan_metric(
             _refuse_points(buffer, at, to, metric, block, scan)
         else:
             scan_points(buffer, at, to, block, metric, scan)
+
+
+def _scan_tallies(
+    buffer: Buffer, spans: list[Span], source: Source | Refused, rebuild: Callable[[bytes], bytes], scan: Scan
+) -> None:
+    """What a sender says about its collections; no stream is made of it."""
+    block = Block(source=source, metric=Refused(Reason.INVALID_TALLY), rebuild=rebuild)
+    for number, wire_type, at, to in chain.from_iterable(fields(buffer, *span) for span in spans):
+        if number != 1 or wire_type != LEN:
+            continue
+        try:
+            if isinstance(source, Refused):
+                raise source
+            point = read_point(buffer, at, to)
+            texts = (text_attribute(buffer, *span, SENDER_TALLY, TALLY_LENGTH_MAX) for span in point.attributes)
+            scan.announce(source, int(point.value or 0), point.end_ns, next(filter(None, texts), ""))
+        except Refused as refused:
+            scan.refuse(refused, block, at, to)
+        scan.check_size()
 
 
 def _head(buffer: Buffer, start: int, end: int) -> tuple[_Head, list[Span]]:

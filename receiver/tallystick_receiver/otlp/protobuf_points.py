@@ -57,7 +57,7 @@ def scan_points(buffer: Buffer, position: int, end: int, block: Block, metric: M
 
 def scan_unusual_point(buffer: Buffer, start: int, end: int, block: Block, scan: Scan) -> None:
     """A point of a new stream, or with an exemplar, without a start, with fields in another order."""
-    point = _read_point(buffer, start, end)
+    point = read_point(buffer, start, end)
     if point.flags & _NO_RECORDED_VALUE:
         scan.staleness_marks += 1
         return
@@ -71,7 +71,7 @@ def scan_unusual_point(buffer: Buffer, start: int, end: int, block: Block, scan:
 
 
 @dataclass(slots=True)
-class _Point:
+class Point:
     """A NumberDataPoint; `attributes` is where its KeyValue messages lie."""
 
     start_ns: int = 0
@@ -81,8 +81,13 @@ class _Point:
     attributes: list[tuple[int, int]] = field(default_factory=list)
 
 
-def _read_point(buffer: Buffer, start: int, end: int) -> _Point:
-    point = _Point()
+def read_point(buffer: Buffer, start: int, end: int) -> Point:
+    """The fields of a NumberDataPoint, in any order.
+
+    Raises:
+        Malformed: the bytes are not such a message.
+    """
+    point = Point()
     for number, wire_type, at, to in fields(buffer, start, end):
         match number, wire_type:  # field numbers of NumberDataPoint in metrics.proto
             case 7, 2:

@@ -11,6 +11,7 @@ import numpy as np
 
 from tallystick.refusal import Refused
 from tallystick_receiver.admission import TimeLimits, decimals_of, refuse_times, refuse_values
+from tallystick_receiver.announcement import Announcement, announcement_of
 from tallystick_receiver.errors import Malformed
 from tallystick_receiver.identity import Stream
 from tallystick_receiver.points import Batch, Points, RefusedPoint
@@ -96,6 +97,8 @@ class Scan:
         self._parts: list[Points] = []
         self._new_streams: dict[int, Stream] = {}
         self._blocks: list[Block] = []
+        self._announcers: list[Source] = []
+        self._announcements: list[Announcement] = []
         self._refused: list[RefusedPoint] = []
         self._refused_count = 0
 
@@ -125,6 +128,18 @@ class Scan:
         read.integer.append(0 if isinstance(value, float) else value)
         read.double.append(value if isinstance(value, float) else 0.0)
         read.is_double.append(isinstance(value, float))
+
+    def announce(self, source: Source, sequence: int, end: int, tally: str) -> None:
+        """A sender's half: what it says about one of its collections.
+
+        Raises:
+            Refused: it cannot be read.
+        """
+        takes_all = source.writer.credential_org is not None
+        self._announcements.append(
+            announcement_of(tally, writer_id=source.writer_id, sequence=sequence, end_ns=end, takes_all=takes_all)
+        )
+        self._announcers.append(source)
 
     def refuse(self, refused: Refused, block: Block, at: int, to: int) -> None:
         """A point that will never be right."""
@@ -175,15 +190,17 @@ class Scan:
                 self.refuse(Refused(reason), block, int(columns.at[position]), int(columns.to[position]))
         self._keep(columns, np.flatnonzero(~refused))
 
-    def batch(self) -> Batch:
-        """Everything that was admitted and refused."""
-        sources = [source for b in self._blocks if isinstance(source := b.source, Source)]
+    def batch(self, limits: TimeLimits) -> Batch:
+        """Everything that was admitted and refused; announcements of refused times go with their points."""
+        sources = [*self._announcers, *(source for b in self._blocks if isinstance(source := b.source, Source))]
+        oldest, newest = limits.now_ns - limits.late_ns, limits.now_ns + limits.ahead_ns
         described = set() if self._new_streams else self.streams.described_writers
         writers = {s.writer_id: s.writer for s in sources if s.writer_id not in described}
         return Batch(
             points=Points.consume(self._parts),
             streams=list(self._new_streams.values()),
             writers=list(writers.values()),
+            announcements=[found for found in self._announcements if oldest <= found.end_ns <= newest],
             refused=self._refused,
             refused_count=self._refused_count,
             staleness_marks=self.staleness_marks,

@@ -17,7 +17,7 @@ def rfc3339(time: datetime) -> str:
     return time.isoformat().replace("+00:00", "Z")
 
 
-def usage_answer(question: Question, usage: Usage) -> dict[str, Any]:
+def usage_answer(question: Question, usage: Usage, completeness: dict[str, Any]) -> dict[str, Any]:
     """The whole answer; rows are ordered by their groups, quantities are texts."""
     rows = sorted((_row(row, question) for row in usage.rows), key=_order(question))
     totals = sorted((_figures(row) for row in usage.totals), key=lambda row: (row["type"], row["unit"]))
@@ -31,7 +31,7 @@ def usage_answer(question: Question, usage: Usage) -> dict[str, Any]:
         "groupBy": list(question.group_by),
         "rows": rows,
         "totals": totals,
-        "completeness": {"state": "unknown"},
+        "completeness": completeness,
     }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from tallystick_receiver.access import READ, Denied
+from tallystick_receiver.query.completeness_json import in_short
 from tallystick_receiver.query.json_answer import usage_answer
 from tallystick_receiver.query.params import question_of
 from tallystick_receiver.query.problem import answer
@@ -16,14 +17,18 @@ from tallystick_receiver.store.usage import read_usage
 
 if TYPE_CHECKING:
     from tallystick_receiver.access import Gate
+    from tallystick_receiver.query.completeness_routes import Books
     from tallystick_receiver.store.database import Database
 
 
 class UsageRoutes:
     """Who used how much."""
 
-    def __init__(self, database: Database, gate: Gate, *, now_ns: Callable[[], int], rows_max: int) -> None:
+    def __init__(
+        self, database: Database, gate: Gate, books: Books, *, now_ns: Callable[[], int], rows_max: int
+    ) -> None:
         self._database = database
+        self._books = books
         self._gate = gate
         self._now_ns = now_ns
         self._rows_max = rows_max
@@ -40,4 +45,7 @@ class UsageRoutes:
             question = question_of(request.query, now, access.org)
         except PermissionError as error:
             raise Denied(403, str(error)) from None
-        return answer(usage_answer(question, await read_usage(self._database, question, self._rows_max)))
+        # Asked first: what is complete at this moment is in the answer, which is read later.
+        completeness = await self._books.read(question, now)
+        usage = await read_usage(self._database, question, self._rows_max)
+        return answer(usage_answer(question, usage, in_short(completeness, access.org)))

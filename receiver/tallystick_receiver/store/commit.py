@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tallystick_receiver.announcement import Announcement
 from tallystick_receiver.deltas import deltas_of
 from tallystick_receiver.ledger import Entries
 from tallystick_receiver.points import RefusedPoint
 from tallystick_receiver.staging import CollectionKey, Staged, StoredParts, stage
 from tallystick_receiver.store import rows
+from tallystick_receiver.store.announce import Attendance
 from tallystick_receiver.store.pgcopy import received_array
 from tallystick_receiver.store.quarantine import write_quarantine
 from tallystick_receiver.store.statements import statement
@@ -25,7 +28,9 @@ if TYPE_CHECKING:
 async def commit(
     connection: asyncpg.Connection,
     requests: list[list[tuple[CollectionKey, Points]]],
+    announcements: list[Announcement],
     refused: list[RefusedPoint],
+    attendance: Attendance,
     now_ns: int,
     quarantine_rows_max: int,
 ) -> tuple[Staged, int]:
@@ -52,7 +57,10 @@ async def commit(
                 rows.DELTA_COLUMNS,
                 rows.delta_chunks(deltas_of(staged.points)),
             )
+        now = datetime.fromtimestamp(now_ns / 1e9, UTC)
+        present = await attendance.write(connection, staged.parts, announcements, now)
         lost = await write_quarantine(connection, refused, now_ns, quarantine_rows_max) if refused else 0
+    attendance.remember(present)
     return staged, lost
 
 

@@ -12,7 +12,7 @@ import asyncpg
 
 from tallystick_receiver.errors import InvalidQuestion
 from tallystick_receiver.identity import LEVEL, SUM, org_id_of, project_id_of
-from tallystick_receiver.question import Question
+from tallystick_receiver.question import Question, matches
 from tallystick_receiver.ranges import Range, Ranges, ranges_of
 from tallystick_receiver.store.retention import dropped_before
 from tallystick_receiver.store.statements import statement
@@ -74,7 +74,7 @@ async def read_usage(database: Database, question: Question, rows_max: int) -> U
     ):
         kept_from = await dropped_before(connection)
         metrics = {row["metric_id"]: row for row in await connection.fetch(statement("read_metrics"))}
-        chosen = {i: m for i, m in metrics.items() if _matches(m["key"], question.types)}
+        chosen = {i: m for i, m in metrics.items() if matches(m["key"], question.types)}
         orgs = (
             [org_id_of(question.org)]
             if question.org is not None
@@ -179,12 +179,6 @@ def _edges(ranges: list[Range]) -> tuple[datetime, ...]:
 
 def _columns(ranges: list[Range]) -> tuple[list[datetime], list[datetime]]:
     return [lower for lower, _ in ranges], [upper for _, upper in ranges]
-
-
-def _matches(key: str, types: tuple[str, ...]) -> bool:
-    """Whether a metric's key is asked for: exactly, or by a pattern that ends in *."""
-    wanted = [t.lower() for t in types]
-    return not wanted or any(key.startswith(t[:-1]) if t.endswith("*") else key == t for t in wanted)
 
 
 def _row(row: asyncpg.Record, metrics: dict[int, Any]) -> UsageRow:

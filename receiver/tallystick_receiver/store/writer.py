@@ -19,6 +19,7 @@ from tallystick_receiver.identity import (
 )
 from tallystick_receiver.points import Batch
 from tallystick_receiver.staging import Verdict, collections_of
+from tallystick_receiver.store.announce import Attendance
 from tallystick_receiver.store.as_otlp import refused_point, refused_points
 from tallystick_receiver.store.commit import commit
 from tallystick_receiver.store.dictionary import Collisions, describe
@@ -46,6 +47,7 @@ class UsageWriter:
         self._now_ns = now_ns
         self._quarantine_rows_max = quarantine_rows_max
         self._partitions = Partitions()
+        self._attendance = Attendance()
 
     async def write(self, batches: list[Batch]) -> list[Verdict]:
         """Commit several requests at once.
@@ -86,9 +88,12 @@ class UsageWriter:
             if dropped:
                 await _refuse_dropped(connection, batch, dropped)
         refused = [point for batch in batches for point in batch.refused]
+        announcements = [found for batch in batches for found in batch.announcements]
+        await self._attendance.describe(connection, announcements)
         staged, lost = await commit(
-            connection, collections_of(batches), refused, self._now_ns(), self._quarantine_rows_max
-        )
+            connection, collections_of(batches), announcements, refused, self._attendance, self._now_ns(),
+            self._quarantine_rows_max,
+        )  # fmt: skip
         self._telemetry.add("quarantine.lost", lost)
         await self._keep_conflicts(connection, batches, staged.verdicts)
         return staged.verdicts

@@ -1,0 +1,150 @@
+"""The two halves of the stick compared: what was announced, what arrived, what is missing; pure.
+
+A sequence is what one process announces: collections 1, 2, 3 .. with their own figures and the totals so far. A run is
+a stretch of announced collections without a hole. What a hole lacks is the difference of the totals around it, less
+what arrived of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from tallystick_receiver.announcement import NOTHING, Figures, Totals, minus, plus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announced:
+    """An announced collection as the database holds it; times in nanoseconds where the name says so.
+
+    Attributes:
+        received_at: when the first receiver heard of it.
+        check_after: what it was when it was read.
+        is_counted: whether a run holds it already, though it was short.
+        arrived: what the ledger holds of it.
+    """
+
+    writer_id: int
+    begun_ns: int
+    sequence: int
+    start_ns: int
+    end_ns: int
+    interval_ns: int
+    is_last: bool
+    received_at: datetime
+    check_after: datetime
+    is_counted: bool
+    own: Totals
+    total: Totals
+    arrived: Totals
+
+    @property
+    def lack(self) -> Totals:
+        """What was announced and did not arrive."""
+        return shortfall(self.own, self.arrived)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Announced collections first..last of a sequence; `received_at` is that of the first."""
+
+    first: int
+    last: int
+    start_ns: int
+    end_ns: int
+    before: Totals
+    after: Totals
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hole:
+    """Collections first..last of a sequence of which nothing was heard; `after` is the run that shows it.
+
+    Attributes:
+        announced: what they hold together, by the totals around them.
+    """
+
+    first: int
+    last: int
+    start_ns: int
+    end_ns: int
+    announced: Totals
+    after: Run
+
+
+def run_of(found: Announced) -> Run:
+    """The run of one collection."""
+    before = difference(found.total, found.own)
+    return Run(
+        first=found.sequence, last=found.sequence, start_ns=found.start_ns, end_ns=found.end_ns, before=before,
+        after=found.total, received_at=found.received_at,
+    )  # fmt: skip
+
+
+def folded(runs: Iterable[Run]) -> list[Run]:
+    """The runs in order, with those joined that follow each other; what another run holds already is left out."""
+    joined: list[Run] = []
+    for run in sorted(runs, key=lambda run: (run.first, -run.last)):
+        previous = joined[-1] if joined else None
+        if previous is not None and run.first == previous.last + 1:
+            joined[-1] = replace(previous, last=run.last, end_ns=run.end_ns, after=run.after)
+        elif previous is None or run.first > previous.last:
+            joined.append(run)
+    return joined
+
+
+def holes_between(runs: list[Run], begun_ns: int) -> list[Hole]:
+    """The holes before and between the runs of one sequence, in order."""
+    holes = []
+    last, end_ns, after = 0, begun_ns, Totals()
+    for run in runs:
+        if run.first > last + 1:
+            announced = difference(run.before, after)
+            hole = Hole(first=last + 1, last=run.first - 1, start_ns=end_ns, end_ns=max(run.start_ns, end_ns),
+                        announced=announced, after=run)  # fmt: skip
+            holes.append(hole)
+        last, end_ns, after = run.last, run.end_ns, run.after
+    return holes
+
+
+def bridged(runs: list[Run], begun_ns: int, hole: Hole) -> list[Run]:
+    """The runs with a hole taken for known: it will not be looked at again."""
+    position = next(index for index, run in enumerate(runs) if run.first == hole.last + 1)
+    run = runs[position]
+    if position == 0:
+        return [replace(run, first=1, start_ns=begun_ns, before=Totals()), *runs[1:]]
+    previous = runs[position - 1]
+    whole = replace(previous, last=run.last, end_ns=run.end_ns, after=run.after)
+    return [*runs[: position - 1], whole, *runs[position + 1 :]]
+
+
+def shortfall(announced: Totals, arrived: Totals) -> Totals:
+    """By metric, what is missing.
+
+    More points than announced are those of another process under the same identity, which announces them itself: then
+    the sums cannot be compared.
+    """
+    lack = {}
+    for metric_id, figures in announced.items():
+        here = arrived.get(metric_id, NOTHING)
+        if here != figures and here[0] <= figures[0]:
+            lack[metric_id] = minus(figures, here)
+    return lack
+
+
+def difference(totals: Totals, part: Totals) -> Totals:
+    """Totals less a part of them, without the metrics of which nothing is left."""
+    left = {metric_id: minus(figures, part.get(metric_id, NOTHING)) for metric_id, figures in totals.items()}
+    return {metric_id: figures for metric_id, figures in left.items() if figures != NOTHING}
+
+
+def summed(rows: Iterable[tuple[Any, Any, Any]]) -> Totals:
+    """Totals of rows of (metric id, points, sum)."""
+    found: Totals = {}
+    for metric_id, points, amount in rows:
+        figures: Figures = int(points), amount
+        found[metric_id] = plus(found.get(metric_id, NOTHING), figures)
+    return found
