@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 import click
 
+from tallystick_receiver.cli.completeness import sentence_of
 from tallystick_receiver.cli.frame import as_json_option, run, show
 
 _GROUPS = "type,org,project,day,... or dimensions."
@@ -42,6 +43,7 @@ def usage_command(
         click.echo(json.dumps(found, ensure_ascii=False, indent=2))
     else:
         show([{name: row[name] for name in row if name != "level"} for row in found["rows"]], as_json=False)
+        click.echo(sentence_of(found["completeness"]))
 
 
 async def _get(url: str, query: list[tuple[str, str]], key: str) -> tuple[int, dict[str, Any]]:

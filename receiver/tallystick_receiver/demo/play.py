@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 from rich.console import Console
@@ -20,11 +20,13 @@ from rich.console import Console
 from tallystick_receiver.demo.log_platform import LogPlatform, projects
 from tallystick_receiver.demo.receiver_process import DemoError, receiver
 from tallystick_receiver.demo.sdk import metering_to
-from tallystick_receiver.demo.show import Scene, Screen, addresses, comparison
+from tallystick_receiver.demo.show import Scene, Screen, addresses, books, comparison
 from tallystick_receiver.demo.tally import Key, Tally, answered, compare
 from tallystick_receiver.demo.traffic import Traffic
 
 _SCENE_SECONDS: Final = 1.0
+_COMPARED_SECONDS: Final = 0.2
+_COMPARED_SECONDS_MAX: Final = 10.0
 _OK: Final = 200
 
 
@@ -63,8 +65,11 @@ class Demo:
                     tally = Tally(metering)
                     await self._perform(tally, usage, stop)
                 matches = compare(tally.recorded(), await usage.ask())
+                completeness = await usage.completeness()
         comparison(self.console, matches)
-        return bool(matches) and all(match.is_equal for match in matches)
+        books(self.console, completeness)
+        is_complete = completeness["state"] == "complete"
+        return bool(matches) and all(match.is_equal for match in matches) and is_complete
 
     async def _perform(self, tally: Tally, usage: _Usage, stop: asyncio.Event) -> None:
         """Traffic, until it is time to stop."""
@@ -118,19 +123,35 @@ class _Usage:
         Raises:
             DemoError: the receiver does not answer, or says no.
         """
-        query = {
-            "groupBy": "org,project,type",
-            "from": self._since.isoformat(),
-            "to": (datetime.now(UTC) + timedelta(hours=1)).isoformat(),
-        }
+        end = datetime.now(UTC) + timedelta(hours=1)
+        return answered(await self._get("/api/usage", end, groupBy="org,project,type"))
+
+    async def completeness(self) -> dict[str, Any]:
+        """Whether the receiver has all that was announced, as soon as it has compared; call it after the last flush.
+
+        Raises:
+            DemoError: the receiver does not answer, or says no.
+        """
+        end = datetime.now(UTC)
+        deadline = time.monotonic() + _COMPARED_SECONDS_MAX
+        while True:
+            found = await self._get("/api/v1/completeness", end)
+            if found["state"] == "complete" and datetime.fromisoformat(found["until"]) >= end:
+                return found
+            if time.monotonic() > deadline:
+                return found
+            await asyncio.sleep(_COMPARED_SECONDS)
+
+    async def _get(self, path: str, end: datetime, **query: str) -> dict[str, Any]:
+        window = {"from": self._since.isoformat(), "to": end.isoformat()}
         try:
-            async with self._session.get(f"{self.url}/api/usage", params=query) as response:
-                answer = await response.json(content_type=None)
+            async with self._session.get(self.url + path, params={**window, **query}) as response:
+                answer: dict[str, Any] = await response.json(content_type=None)
         except (aiohttp.ClientError, TimeoutError):
             raise DemoError(f"the receiver at {self.url} does not answer") from None
         if response.status != _OK:
             raise DemoError(f"the receiver says {answer.get('detail', response.status)}")
-        return answered(answer)
+        return answer
 
 
 @contextmanager

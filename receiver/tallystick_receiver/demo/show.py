@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -71,6 +71,7 @@ def addresses(console: Console, receiver_url: str, platform_url: str) -> None:
         ("OTLP/HTTP", f"{receiver_url}/v1/metrics"),
         ("usage", f"{receiver_url}/api/usage?groupBy=org,type"),
         ("one organisation", f"{receiver_url}/api/usage?orgId=acme&groupBy=project,type,hour"),
+        ("completeness", f"{receiver_url}/api/v1/completeness"),
         ("health", f"{receiver_url}/healthz"),
     ):
         console.print(f"[bold]{meaning:>16}[/]  {escape(url)}", soft_wrap=True, highlight=False)
@@ -98,6 +99,18 @@ def comparison(console: Console, matches: Sequence[Match]) -> None:
         console.print(f"[bold red]{different} of {len(matches)} figures differ[/]", highlight=False)
     else:
         console.print(f"[green]all {len(matches)} figures are equal[/]", highlight=False)
+
+
+def books(console: Console, completeness: Mapping[str, Any]) -> None:
+    """Print whether the receiver has all that was announced to it (GET /api/v1/completeness)."""
+    if completeness["state"] == "complete":
+        console.print(
+            f"[green]complete until {completeness['until']}: all that was announced is here[/]", highlight=False
+        )
+    else:
+        console.print(
+            f"[bold red]completeness: {completeness['state']}, until {completeness['until']}[/]", highlight=False
+        )
 
 
 def _progress(scene: Scene) -> str:

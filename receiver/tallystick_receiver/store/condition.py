@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from tallystick_receiver.settings import Settings
+from tallystick_receiver.store.completeness import Scope, State, read_completeness
 from tallystick_receiver.store.edition import Edition, EditionError, advice, check, read_server, recorded_edition
 from tallystick_receiver.store.migrate import MigrationError, pending
 from tallystick_receiver.store.statements import statement
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
     import asyncpg
 
 _ROLLS_BEHIND: Final = 1_000_000
+_BOOKS: Final = timedelta(days=7)
+_DEFAULTS: Final = Settings()
 
 
 class Grade(StrEnum):
@@ -49,7 +54,9 @@ async def examine(connection: asyncpg.Connection) -> list[Finding]:
     except EditionError as error:
         found.append(Finding(subject="edition", grade=Grade.WRONG, sentence=str(error)))
     found.append(await _schema(connection, edition))
-    return [*found, *await _contents(connection)]
+    if found[-1].grade is not Grade.RIGHT:
+        return found
+    return [*found, *await _contents(connection), await _books(connection)]
 
 
 async def _schema(connection: asyncpg.Connection, edition: Edition) -> Finding:
@@ -81,6 +88,23 @@ async def _contents(connection: asyncpg.Connection) -> list[Finding]:
     ).items():
         found.append(Finding(subject="retention", grade=Grade.RIGHT, sentence=f"{relation} is kept from {day}"))
     return found
+
+
+async def _books(connection: asyncpg.Connection) -> Finding:
+    now = await connection.fetchval("SELECT now()")
+    scope = Scope(start=now - _BOOKS, end=now, org=None, types=())
+    found = await read_completeness(
+        connection, scope, now=now, silent_after=timedelta(seconds=_DEFAULTS.silent_seconds_min),
+        late=timedelta(seconds=_DEFAULTS.late_seconds_max),
+    )  # fmt: skip
+    said = [
+        f"{sum(gap.points for gap in found.gaps)} points are known to be missing" if found.gaps else "",
+        f"{len(found.silent)} senders are silent" if found.silent else "",
+        f"{len(found.unannounced)} writers announce nothing" if found.unannounced else "",
+        "nobody announces anything" if not found.senders else "",
+    ]
+    sentence = ", ".join(filter(None, said)) or "all that was announced is here"
+    return _finding("completeness", f"last {_BOOKS.days} days: {sentence}", right=found.state is State.COMPLETE)
 
 
 def _finding(subject: str, sentence: str, *, right: object) -> Finding:

@@ -47,6 +47,7 @@ async def drop_old(connection: asyncpg.Connection, edition: Edition, horizons: H
             dropped += await _drop_points(connection, edition, horizons.points)
     except asyncpg.LockNotAvailableError as error:
         _log.info("dropping waits: %s", error)
+    await _delete_books(connection, horizons)
     for horizon, relations in ((horizons.hourly, _HOURLY), (horizons.daily, _DAILY)):
         if horizon is not None:
             for relation, column in relations.items():
@@ -98,6 +99,15 @@ async def _drop_points(connection: asyncpg.Connection, edition: Edition, horizon
             await _drop_partition(connection, "usage_point", name, upper)
         _log.info("dropped the points before %s", upper.date())
     return len(partitions)
+
+
+async def _delete_books(connection: asyncpg.Connection, horizons: Horizons) -> None:
+    """Who wrote and announced what goes with the hours, and what was missing with the days that lack it."""
+    if horizons.hourly is not None:
+        await connection.execute(statement("delete_presence"), horizons.hourly)
+        await connection.execute(statement("delete_senders"), horizons.hourly)
+    if horizons.daily is not None:
+        await connection.execute(statement("delete_old_gaps"), horizons.daily)
 
 
 async def _aggregate(connection: asyncpg.Connection, horizon: datetime) -> None:
