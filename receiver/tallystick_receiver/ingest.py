@@ -109,6 +109,7 @@ class Ingest:
         refused = batch.refused_count + len(verdict.conflicts)
         self._telemetry.add("points.accepted", verdict.accepted)
         self._telemetry.add("points.duplicate", verdict.duplicates)
+        self._telemetry.add("points.unattributed", batch.unattributed)
         self._telemetry.add("points.stale", batch.staleness_marks)
         self._telemetry.add("points.refused", len(verdict.conflicts), label="conflict")
         for point in batch.refused:

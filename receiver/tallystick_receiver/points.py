@@ -99,4 +99,5 @@ class Batch:
     refused: list[RefusedPoint] = field(default_factory=list)
     refused_count: int = 0
     staleness_marks: int = 0
+    unattributed: int = 0
     credential_org: str | None = None

@@ -18,6 +18,7 @@ from tallystick.semconv import (
     SERVICE_INSTANCE_ID,
     SERVICE_NAME,
     SERVICE_NAMESPACE,
+    UNATTRIBUTED,
     UNIT_LENGTH_MAX,
 )
 from tallystick_receiver.attributes import (
@@ -220,8 +221,9 @@ class Streams:
         org = family.org if org is None else org
         if family.credential_org is None:
             if org is None:
-                overflowed = named.get(METRIC_OVERFLOW) == ["b", True]
-                raise Refused(Reason.ATTRIBUTES_LOST if overflowed else Reason.MISSING_ORG)
+                if named.get(METRIC_OVERFLOW) == ["b", True]:
+                    return UNATTRIBUTED
+                raise Refused(Reason.MISSING_ORG)
             return org
         if org is not None and org != family.credential_org:
             raise Refused(Reason.FOREIGN_ORG, f"the key is bound to {family.credential_org!r}, not {org!r}")
@@ -246,6 +248,8 @@ def _first_id(named: dict[str, Value], keys: tuple[str, ...]) -> str | None:
             continue
         if value[0] not in ("s", "i") or not value[1]:
             raise Refused(Reason.INVALID_ID, f"{key} must be a text of 1 to {ID_LENGTH_MAX} characters")
+        if value[1] == UNATTRIBUTED:
+            raise Refused(Reason.INVALID_ID, f"{key} must not be {UNATTRIBUTED}, which stands for lost attributes")
         check_text(value[1], ID_LENGTH_MAX, Reason.INVALID_ID)
         return str(value[1])
     return None

@@ -19,6 +19,7 @@ COUNTERS: Final = {
     "points.accepted": "points stored",
     "points.duplicate": "points recognised as sent before, acknowledged and not added",
     "points.refused": "points refused, by reason",
+    "points.unattributed": "points counted that an SDK's cardinality limit stripped of their organisation",
     "points.stale": "staleness marks (NO_RECORDED_VALUE), which carry no usage",
     "quarantine.lost": "refused points that the full quarantine could not keep",
     "commits": "database commits of usage",

@@ -10,7 +10,6 @@ class Reason(StrEnum):
     """A reason that will not heal by sending the same point again."""
 
     MISSING_ORG = "missing_org"
-    ATTRIBUTES_LOST = "attributes_lost"
     FOREIGN_ORG = "foreign_org"
     INVALID_ID = "invalid_id"
     INVALID_NAME = "invalid_name"
@@ -40,9 +39,8 @@ class Reason(StrEnum):
 
 MEANING: Final[dict[Reason, str]] = {
     Reason.MISSING_ORG: "neither the point nor its resource says org.id, and the key is not bound to one",
-    Reason.ATTRIBUTES_LOST: "the SDK reached its cardinality limit and sent the rest as one point without attributes",
     Reason.FOREIGN_ORG: "the key is bound to another organisation",
-    Reason.INVALID_ID: "org.id or project.id is not a text of 1 to 255 characters",
+    Reason.INVALID_ID: "org.id or project.id is not a text of 1 to 255 characters, or is (unattributed)",
     Reason.INVALID_NAME: "the metric has no name, or name or unit is longer than OTel allows",
     Reason.TEMPORALITY_UNSPECIFIED: "the metric does not say delta or cumulative",
     Reason.CUMULATIVE_UNSUPPORTED: "cumulative sums are not converted yet; let the SDK send deltas",

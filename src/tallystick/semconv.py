@@ -27,6 +27,9 @@ SENDER_COLLECTION: Final = "tallystick.sender.collection"
 SENDER_TALLY: Final = "tally"
 """The attribute of that point which holds the tally, as JSON text (exporter/README.md, "The sender's half")."""
 
+UNATTRIBUTED: Final = "(unattributed)"
+"""The organisation of usage whose own one is lost: such points without an organisation. Nobody may bear that name."""
+
 INT64_MAX: Final = 2**63 - 1
 INT64_MIN: Final = -(2**63)
 

@@ -118,7 +118,6 @@ def damaged(point, old, new):
 OLD, AHEAD = now_ns() - 30 * 86_400 * SECOND, now_ns() + 86_400 * SECOND
 BAD_POINTS = {
     "missing_org": {"attributes": {}},
-    "attributes_lost": {"attributes": {"otel.metric.overflow": True}},
     "invalid_id": {"attributes": {"org.id": True}},
     "invalid_name": {"name": "n" * 300},
     "temporality_unspecified": {"temporality": 0},

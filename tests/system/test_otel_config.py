@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from otlp import totals, usage
+from otlp import export, export_request, get, totals, usage
 
 PROGRAM = """
 from opentelemetry import metrics
@@ -56,6 +56,25 @@ def test_sdk_config_yaml_sends_the_usage_of_more_organisations_than_the_sdk_s_ow
         OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=f"{receiver.url}/v1/metrics",
     )
     assert_all_arrived(receiver)
+
+
+def test_what_the_stock_sdk_strips_of_its_organisation_is_unattributed_and_adds_up(receiver):
+    """SDKs from 1.45.2 on sum what exceeds 2,000 attribute sets without attributes."""
+    run_program(
+        OTEL_METRICS_EXPORTER="otlp", OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
+        OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf", OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE="delta",
+    )  # fmt: skip
+    assert totals(receiver.url) == {"queries.executed": "6000"}
+    by_org = {row["org"]: int(row["quantity"]) for row in usage(receiver.url, groupBy="org")["rows"]}
+    unattributed = by_org.pop("(unattributed)")
+    assert unattributed == 6000 - 2 * len(by_org) > 0
+    assert totals(receiver.url, orgId="(unattributed)") == {"queries.executed": str(unattributed)}
+    assert get(receiver.url + "/healthz").json["counts"]["points.unattributed"] == 1
+
+
+def test_nobody_may_bear_the_name_of_unattributed_usage(receiver):
+    reply = export(receiver.url, export_request([{"attributes": {"org.id": "(unattributed)"}}]))
+    assert reply.rejected == 1
 
 
 def test_the_files_name_the_receiver_s_default_address(root):

@@ -10,13 +10,15 @@ from typing import Final
 import numpy as np
 
 from tallystick.refusal import Refused
+from tallystick.semconv import UNATTRIBUTED
 from tallystick_receiver.admission import TimeLimits, decimals_of, refuse_times, refuse_values
 from tallystick_receiver.announcement import Announcement, announcement_of
 from tallystick_receiver.errors import Malformed
-from tallystick_receiver.identity import Stream
+from tallystick_receiver.identity import Stream, org_id_of
 from tallystick_receiver.points import Batch, Points, RefusedPoint
 from tallystick_receiver.streams import DIMS, METRIC, ORG, SERIES, Metric, Source, Streams
 
+_UNATTRIBUTED: Final = org_id_of(UNATTRIBUTED)
 REFUSED_POINTS_MAX: Final = 10_000
 """Refused points of one request that are kept for the quarantine; more are only counted."""
 
@@ -196,14 +198,16 @@ class Scan:
         oldest, newest = limits.now_ns - limits.late_ns, limits.now_ns + limits.ahead_ns
         described = set() if self._new_streams else self.streams.described_writers
         writers = {s.writer_id: s.writer for s in sources if s.writer_id not in described}
+        points = Points.consume(self._parts)
         return Batch(
-            points=Points.consume(self._parts),
+            points=points,
             streams=list(self._new_streams.values()),
             writers=list(writers.values()),
             announcements=[found for found in self._announcements if oldest <= found.end_ns <= newest],
             refused=self._refused,
             refused_count=self._refused_count,
             staleness_marks=self.staleness_marks,
+            unattributed=int(np.count_nonzero(points.org_id == _UNATTRIBUTED)),
             credential_org=self.credential_org,
         )
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from tallystick.semconv import UNATTRIBUTED
 from tallystick_receiver.settings import Settings
 from tallystick_receiver.store.completeness import Scope, State, read_completeness
 from tallystick_receiver.store.edition import Edition, EditionError, advice, check, read_server, recorded_edition
@@ -72,13 +73,13 @@ async def _schema(connection: asyncpg.Connection, edition: Edition) -> Finding:
 
 async def _contents(connection: asyncpg.Connection) -> list[Finding]:
     row = await connection.fetchrow(statement("read_condition"))
-    lost, anonymous = row["attributes_lost"], row["anonymous"]
+    lost, anonymous = row["unattributed"], row["anonymous"]
     found = [
         _finding("receiver", "running" if row["running"] else "none rolls up at the moment", right=row["running"]),
         _finding("partitions", "made ahead" if row["tomorrow"] else "not made ahead yet", right=row["tomorrow"]),
         _finding("rollups", f"about {row['deltas']} delta rows wait", right=row["deltas"] <= _ROLLS_BEHIND),
         _finding("quarantine", f"{row['quarantined']} refused points wait for a replay", right=not row["quarantined"]),
-        _finding("attribution", f"{lost} points lost their attributes to an SDK's cardinality limit", right=not lost),
+        _finding("attribution", _attribution(lost), right=not lost),
         _finding("writers", f"{anonymous} have no service.instance.id", right=not anonymous),
         _finding("keys", f"{row['keys']} in force" if row["keys"] else "none: open to everybody on loopback",
                  right=row["keys"]),
@@ -88,6 +89,12 @@ async def _contents(connection: asyncpg.Connection) -> list[Finding]:
     ).items():
         found.append(Finding(subject="retention", grade=Grade.RIGHT, sentence=f"{relation} is kept from {day}"))
     return found
+
+
+def _attribution(points: int) -> str:
+    if not points:
+        return "no point of the last month lost its attributes"
+    return f"{points} points of the last month lost their attributes to an SDK's cardinality limit: see {UNATTRIBUTED}"
 
 
 async def _books(connection: asyncpg.Connection) -> Finding:

@@ -6,7 +6,14 @@ SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
            AS tomorrow,
        (SELECT greatest(n_live_tup, 0) FROM pg_stat_user_tables WHERE relname = 'usage_delta') AS deltas,
        (SELECT count(*) FROM quarantine WHERE replayed_at IS NULL) AS quarantined,
-       (SELECT count(*) FROM quarantine WHERE replayed_at IS NULL AND reason = 'attributes_lost') AS attributes_lost,
+       (SELECT coalesce(sum(found.points), 0)
+        FROM usage_org o, LATERAL (
+            SELECT t.points FROM usage_total_daily t WHERE t.org_id = o.org_id AND t.day > now() - interval '31 days'
+            UNION ALL
+            SELECT coalesce((SELECT sum(p) FROM unnest(d.points) AS p), cardinality(d.dims_ids))
+            FROM usage_delta d WHERE d.org_id = o.org_id
+        ) AS found
+        WHERE o.name = '(unattributed)') AS unattributed,
        (SELECT count(*) FROM usage_writer WHERE instance = '') AS anonymous,
        (SELECT count(*) FROM api_key WHERE revoked_at IS NULL) AS keys,
        r.relations AS dropped, r.days AS dropped_days
