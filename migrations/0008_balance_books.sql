@@ -86,3 +86,20 @@ CREATE TABLE usage_presence (
 ALTER TABLE usage_metric
     DROP CONSTRAINT usage_metric_kind,
     ADD CONSTRAINT usage_metric_kind CHECK (kind IN ('sum', 'level', 'histogram', 'operations'));
+
+-- Deltas that several processes of a service sent over the very same time: copies that a fork made, perhaps. They are counted.
+CREATE TABLE usage_copy (
+    start_ns  bigint NOT NULL,
+    end_ns    bigint NOT NULL,
+    writer_id bigint NOT NULL,
+    metric_id bigint NOT NULL,
+    writers   integer NOT NULL,
+    points    bigint NOT NULL,
+    quantity  numeric NOT NULL,
+    CONSTRAINT usage_copy_pk PRIMARY KEY (start_ns, writer_id, metric_id)
+);
+
+CREATE INDEX usage_copy_time ON usage_copy (end_ns);
+
+COMMENT ON COLUMN usage_copy.writer_id IS 'one of them';
+COMMENT ON COLUMN usage_copy.quantity IS 'at most so much is counted more than once';

@@ -203,6 +203,32 @@ def test_a_bound_key_sees_that_something_of_a_shared_writer_is_missing_but_not_w
     assert found["missing"] == [{"type": "requests", "unit": "1"}]
 
 
+def test_deltas_that_a_fork_copied_are_counted_and_told_of(start_receiver):
+    """What SDKs of Python do: the child's first point holds what the parent had not sent yet."""
+    receiver = start_receiver("--audit-seconds", "0.2")
+    start = now_ns() - 60 * SECOND + 123_456_789
+    for instance, value in (("parent", 7), ("child-1", 8), ("child-2", 9)):
+        points = [
+            {"name": "calls", "value": value, "start": start, "end": start + 10 * SECOND + value},
+            {"name": "own", "value": 5, "start": start, "end": start + 10 * SECOND + value,
+             "attributes": {"org.id": "acme", "process": instance}},
+        ]  # fmt: skip
+        export(receiver.url, export_request(points, resource={"service.name": "a", "service.instance.id": instance}))
+    (copied,) = eventually(lambda: books(receiver)["copied"])
+    assert (copied["type"], copied["points"], copied["quantity"]) == ("calls", 2, "14")
+    assert totals(receiver.url)["calls"] == "24"
+
+
+def test_collections_that_begin_at_the_same_tick_are_no_copies(start_receiver):
+    receiver = start_receiver("--audit-seconds", "0.05")
+    for instance in ("a", "b"):
+        point = {"name": "calls", "start": now_ns() - 60 * SECOND, "end": now_ns() - 50 * SECOND}
+        export(receiver.url, export_request([point], resource={"service.name": "a", "service.instance.id": instance}))
+    before = get(receiver.url + "/healthz").json["audit"]["daysVerified"]
+    eventually(lambda: get(receiver.url + "/healthz").json["audit"]["daysVerified"] > before + 1)
+    assert books(receiver)["copied"] == []
+
+
 def test_parameters_that_mean_nothing_here_are_refused(receiver):
     for query in ({"groupBy": "type"}, {"attr.region": "eu"}, {"from_": "yesterday"}):
         assert get(receiver.url + "/api/v1/completeness", **query).status == 400

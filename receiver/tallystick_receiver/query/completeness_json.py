@@ -26,6 +26,7 @@ def in_full(scope: Scope, found: Completeness, bound_org: str | None) -> dict[st
         "to": rfc3339(scope.end),
         **in_short(found, bound_org),
         "gaps": [_gap(gap, bound_org) for gap in found.gaps],
+        "copied": [_gap(gap, bound_org) for gap in found.copied],
         "silent": [_silence(silence, bound_org) for silence in found.silent],
         "unannounced": [_silence(silence, bound_org) for silence in found.unannounced],
         "writers": {

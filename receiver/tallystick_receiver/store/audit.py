@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from tallystick_receiver.store.copies import find_copies
 from tallystick_receiver.store.duty import Duty
 from tallystick_receiver.store.verify import first_day, verify
 
@@ -92,6 +93,7 @@ class Audit:
 
     async def _verify(self, connection: asyncpg.Connection, day: datetime) -> None:
         found = await verify(connection, start=day, end=day + _DAY)
+        await find_copies(connection, day, day + _DAY)
         report = self.report
         report.differing.pop(day.date(), None)
         if found.count:

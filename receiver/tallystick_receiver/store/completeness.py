@@ -87,6 +87,7 @@ class Completeness:
         senders: how many announce.
         silent: those that fell silent, each from when on nothing is known of it.
         unannounced: those that wrote without announcing, and when.
+        copied: what may be counted more than once, at most, since a foreign SDK forked with unsent deltas.
     """
 
     until: datetime | None
@@ -94,6 +95,7 @@ class Completeness:
     gaps: list[Gap]
     silent: list[Silence]
     unannounced: list[Silence]
+    copied: list[Gap]
 
     @property
     def state(self) -> State:
@@ -129,6 +131,7 @@ async def read_completeness(
         statement("read_senders"), after_ns, until_ns, scope.org, now, silent_after, late, listed_max
     )
     gaps = await connection.fetch(statement("read_gaps"), after_ns, until_ns, scope.org, metric_ids, listed_max)
+    copies = await connection.fetch(statement("read_copies"), after_ns, until_ns, scope.org, metric_ids, listed_max)
     unannounced = await connection.fetch(
         statement("read_unannounced"), scope.start, end, scope.org, metric_ids, listed_max
     )
@@ -138,6 +141,7 @@ async def read_completeness(
         until=_time(min((row["accounted_to_ns"] for row in waited_for), default=until_ns)) if senders else None,
         senders=senders[0]["senders"] if senders else 0,
         gaps=[_gap(row) for row in gaps],
+        copied=[_gap(row) for row in copies],
         silent=[_silence(row, end) for row in silent],
         unannounced=[Silence(writer=_writer(row), start=row["first"], end=row["last"]) for row in unannounced],
     )

@@ -106,12 +106,15 @@ async def _books(connection: asyncpg.Connection) -> Finding:
     )  # fmt: skip
     said = [
         f"{sum(gap.points for gap in found.gaps)} points are known to be missing" if found.gaps else "",
+        f"{sum(copy.points for copy in found.copied)} points may be copies made by forks" if found.copied else "",
         f"{len(found.silent)} senders are silent" if found.silent else "",
         f"{len(found.unannounced)} writers announce nothing" if found.unannounced else "",
         "nobody announces anything" if not found.senders else "",
     ]
     sentence = ", ".join(filter(None, said)) or "all that was announced is here"
-    return _finding("completeness", f"last {_BOOKS.days} days: {sentence}", right=found.state is State.COMPLETE)
+    return _finding(
+        "completeness", f"last {_BOOKS.days} days: {sentence}", right=found.state is State.COMPLETE and not found.copied
+    )
 
 
 def _finding(subject: str, sentence: str, *, right: object) -> Finding:

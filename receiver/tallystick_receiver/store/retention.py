@@ -108,6 +108,7 @@ async def _delete_books(connection: asyncpg.Connection, horizons: Horizons) -> N
         await connection.execute(statement("delete_senders"), horizons.hourly)
     if horizons.daily is not None:
         await connection.execute(statement("delete_old_gaps"), horizons.daily)
+        await connection.execute(statement("delete_old_copies"), horizons.daily)
 
 
 async def _aggregate(connection: asyncpg.Connection, horizon: datetime) -> None:
