@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import http.client
+import json
 import shutil
 import socket
 import subprocess
@@ -73,6 +74,55 @@ def collections(requests: int, bodies: list[bytes], first_ns: int) -> Iterator[b
     for number in range(requests):
         end = first_ns + number // halves * 10**8
         yield stamped(bodies[number % len(bodies)], end - 10**9, end)
+
+
+def announced(requests: int, bodies: list[bytes], writers: list[str], first_ns: int) -> Iterator[bytes]:
+    """The same, with what each writer announces of each of its collections, as UsageReader does."""
+    halves = 2 if len(bodies) == 2 else 1
+    own = [figures(body, len(writers)) for body in bodies]
+    total: dict[str, list[int]] = {metric: [0, 0] for metric in own[0]}
+    collection: dict[str, list[int]] = {}
+    for number, body in enumerate(collections(requests, bodies, first_ns)):
+        sequence, end = number // halves + 1, first_ns + number // halves * 10**8
+        for metric, (points, amount) in own[number % len(bodies)].items():
+            for figure in (total[metric], collection.setdefault(metric, [0, 0])):
+                figure[0] += points
+                figure[1] += amount
+        if number % halves < halves - 1:
+            yield body
+            continue
+        entries = [[m, "By", "sum", collection[m][0], str(collection[m][1]), *map_text(total[m])] for m in total]
+        tally = {"begun": first_ns - 10**9, "start": end - 10**8, "interval": 10**8, "last": False,
+                 "entries": entries, "unattributed": []}  # fmt: skip
+        yield body + announcements(writers, sequence, end, json.dumps(tally, separators=(",", ":")))
+        collection = {}
+
+
+def map_text(figures: list[int]) -> list[object]:
+    return [figures[0], str(figures[1])]
+
+
+def figures(body: bytes, writers: int) -> dict[str, tuple[int, int]]:
+    """Points and sum of each metric, of one of the writers."""
+    found = ExportMetricsServiceRequest.FromString(body).resource_metrics
+    assert len(found) == writers
+    metrics = found[0].scope_metrics[0].metrics
+    return {m.name: (len(m.sum.data_points), sum(p.as_int for p in m.sum.data_points)) for m in metrics}
+
+
+def announcements(writers: list[str], sequence: int, end_ns: int, tally: str) -> bytes:
+    """A request that can be put behind another one."""
+    request = ExportMetricsServiceRequest()
+    for writer in writers:
+        resource_metrics = request.resource_metrics.add()
+        for key, value in (("service.name", "log-platform"), ("service.instance.id", writer)):
+            resource_metrics.resource.attributes.add(key=key).value.string_value = value
+        scope_metrics = resource_metrics.scope_metrics.add()
+        scope_metrics.scope.name = "tallystick.sender"
+        metric = scope_metrics.metrics.add(name="tallystick.sender.collection", unit="{collection}")
+        point = metric.gauge.data_points.add(time_unix_nano=end_ns, as_int=sequence)
+        point.attributes.add(key="tally").value.string_value = tally
+    return request.SerializeToString()
 
 
 def send(port: int, bodies: Iterator[bytes], connections: int = 2, path: str = "/v1/metrics") -> list[float]:
@@ -212,7 +262,7 @@ def main(argv: list[str] | None = None) -> list[dict[str, float]]:
     requests = 40 if arguments.quick else 200
     halves = [request_of(range(5000), ["w"]), request_of(range(5000, SERIES), ["w"])]
     shared = [request_of(range(n * 250, n * 250 + 250), [f"w{w}" for w in range(20)]) for n in range(40)]
-    now = time.time_ns() // 3_600_000_000_000 * 3_600_000_000_000 - 5 * 3_600_000_000_000
+    now = time.time_ns() // 3_600_000_000_000 * 3_600_000_000_000 - 6 * 3_600_000_000_000
     hour = 3_600_000_000_000
     with servers(arguments.database_url) as running:
         send(running.port, collections(4, halves, now - hour))
@@ -228,13 +278,24 @@ def main(argv: list[str] | None = None) -> list[dict[str, float]]:
             bare_copy(running, requests),
             measure(running, "one writer", requests, lambda: collections(requests, halves, now)),
             measure(running, "20 writers", requests, lambda: collections(requests, shared, now + hour)),
+            measure(
+                running, "one writer, announced", requests, lambda: announced(requests, halves, ["w"], now + 4 * hour)
+            ),
+            measure(
+                running,
+                "20 writers, announced",
+                requests,
+                lambda: announced(requests, shared, [f"w{w}" for w in range(20)], now + 4 * hour + hour // 2),
+            ),
+            measure(running, "one writer", requests, lambda: collections(requests, halves, now + 2 * hour)),
+            measure(running, "20 writers", requests, lambda: collections(requests, shared, now + 2 * hour + hour // 2)),
             measure(running, "2 % resends", requests, resends),
             measure(running, "100 % resends", requests, lambda: collections(requests, halves, now)),
             bare_copy(running, requests),
         ]
         if shutil.which("victoria-metrics"):
             rows.append(victoria(requests, halves, now))
-        rows.append(memory(running, now + 4 * hour))
+        rows.append(memory(running, now + 5 * hour))
     for row in rows:
         print(" ".join(f"{k}={v:.2f}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()))
     return rows

@@ -132,8 +132,9 @@ class Servers:
         return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) * 1024
 
     def drain(self) -> None:
-        """Wait until the roller has merged every delta."""
-        while self.query("SELECT count(*) FROM usage_delta") != "0":
+        """Wait until the roller has merged every delta, and the balancer settled every collection."""
+        waiting = "SELECT (SELECT count(*) FROM usage_delta) + (SELECT count(*) FROM usage_announcement)"
+        while self.query(waiting) != "0":
             time.sleep(0.2)
 
     def counts(self) -> dict[str, int]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Context, Decimal
+from functools import lru_cache
 from typing import Any, Final
 
+from tallystick.quantity import text_of
 from tallystick.refusal import Reason, Refused
 from tallystick.semconv import (
     INT64_MAX,
@@ -24,7 +27,9 @@ from tallystick_receiver.identity import metric_id_of
 
 TALLY_LENGTH_MAX: Final = 1_000_000
 """Characters of a tally: some ten thousand metrics."""
-_SUM_LENGTH_MAX: Final = 800
+_NUMBER_MAX: Final = 2**62
+"""Two of them fit 64 bits."""
+_SUM: Final = re.compile(r"-?\d{1,400}(\.\d{1,400})?").fullmatch
 _KINDS: Final = frozenset({KIND_SUM, KIND_LEVEL, KIND_HISTOGRAM, KIND_OPERATIONS})
 EXACT: Final = Context(prec=2000)
 """Holds any sum of doubles."""
@@ -38,6 +43,10 @@ Totals = dict[int, Figures]
 NOTHING: Final[Figures] = (0, Decimal(0))
 
 
+Entry = tuple[int, int, str, int, str]
+"""Metric id, points, their exact sum as text, and both of all collections so far."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announcement:
     """One collection of a sequence; times in nanoseconds.
@@ -47,9 +56,8 @@ class Announcement:
         sequence: 1 for the first collection, without a gap.
         interval_ns: when the next one is due.
         is_last: the sender ended properly, no further one follows.
-        own: what this collection holds.
-        total: what this one and all before it hold.
-        metrics: what the ids in `own` and `total` stand for.
+        entries: what this collection, and all so far, hold of each metric.
+        metrics: what their ids stand for.
     """
 
     writer_id: int
@@ -59,13 +67,12 @@ class Announcement:
     end_ns: int
     interval_ns: int
     is_last: bool
-    own: Totals
-    total: Totals
+    entries: list[Entry]
     metrics: Mapping[int, MetricName]
 
 
 def announcement_of(text: str, *, writer_id: int, sequence: int, end_ns: int, takes_all: bool) -> Announcement:
-    """Parse a tally.
+    """Parse a tally. Sums stay text: the balancer computes, the receiver is in a hurry.
 
     Args:
         text: the JSON text.
@@ -75,29 +82,25 @@ def announcement_of(text: str, *, writer_id: int, sequence: int, end_ns: int, ta
         takes_all: whether points without an organisation count as well, since the key is bound to one.
 
     Raises:
-        Refused: INVALID_TALLY, or a name that cannot be stored.
+        Refused: INVALID_TALLY.
     """
     try:
         content = json.loads(text)
-        begun, start, interval = (_time(content[name]) for name in ("begun", "start", "interval"))
-        own: Totals = {}
-        total: Totals = {}
-        metrics: dict[int, MetricName] = {}
-        for key, unit, kind, *figures in [*content["entries"], *(content["unattributed"] if takes_all else ())]:
-            name = _name(key, unit, kind)
-            metric_id = metric_id_of(*name)
-            metrics[metric_id] = name
-            points, amount, points_total, amount_total = figures
-            own[metric_id] = plus(own.get(metric_id, NOTHING), _figures(points, amount))
-            total[metric_id] = plus(total.get(metric_id, NOTHING), _figures(points_total, amount_total))
+        begun, start, interval = (_number(content[name]) for name in ("begun", "start", "interval"))
         if not 0 < sequence <= INT64_MAX or not begun <= start < end_ns:
             raise ValueError("a sequence number or a time is out of range")  # noqa: TRY301 - one way out
+        entries: dict[int, Entry] = {}
+        metrics: dict[int, MetricName] = {}
+        for key, unit, kind, *figures in [*content["entries"], *(content["unattributed"] if takes_all else ())]:
+            metric_id = _metric_id(key, unit, kind)
+            metrics[metric_id] = key.lower(), unit, kind
+            entry = _entry(metric_id, *figures)
+            entries[metric_id] = _both(entries[metric_id], entry) if metric_id in entries else entry
         return Announcement(
             writer_id=writer_id, begun_ns=begun, sequence=sequence, start_ns=start, end_ns=end_ns,
-            interval_ns=interval, is_last=content["last"] is True, own={i: f for i, f in own.items() if f != NOTHING},
-            total=total, metrics=metrics,
+            interval_ns=interval, is_last=content["last"] is True, entries=list(entries.values()), metrics=metrics,
         )  # fmt: skip
-    except (ValueError, TypeError, KeyError, InvalidOperation, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise Refused(Reason.INVALID_TALLY, f"{SENDER_TALLY}: {str(error)[:200]}") from None
 
 
@@ -111,24 +114,28 @@ def minus(one: Figures, other: Figures) -> Figures:
     return one[0] - other[0], EXACT.subtract(one[1], other[1])
 
 
-def _name(key: Any, unit: Any, kind: Any) -> MetricName:  # noqa: ANN401 - any JSON values
+@lru_cache(maxsize=10_000)
+def _metric_id(key: str, unit: str, kind: str) -> int:
     if not key or kind not in _KINDS:
         raise ValueError("an entry is not [metric, unit, kind, ...]")
     check_text(key, METRIC_NAME_LENGTH_MAX, Reason.INVALID_TALLY)
     check_text(unit, UNIT_LENGTH_MAX, Reason.INVALID_TALLY)
-    return key.lower(), unit, kind
+    return metric_id_of(key.lower(), unit, kind)
 
 
-def _time(value: Any) -> int:  # noqa: ANN401 - any JSON value
-    if type(value) is not int or not 0 <= value <= INT64_MAX:
-        raise ValueError(f"{str(value)[:40]} is not a time in nanoseconds")
+def _entry(metric_id: int, points: Any, amount: Any, points_total: Any, amount_total: Any) -> Entry:  # noqa: ANN401 - any JSON values
+    if not (_SUM(amount) and _SUM(amount_total)):
+        raise ValueError("a sum is not a decimal number")
+    return metric_id, _number(points), amount, _number(points_total), amount_total
+
+
+def _both(one: Entry, other: Entry) -> Entry:
+    own = EXACT.add(Decimal(one[2]), Decimal(other[2]))
+    total = EXACT.add(Decimal(one[4]), Decimal(other[4]))
+    return one[0], one[1] + other[1], text_of(own), one[3] + other[3], text_of(total)
+
+
+def _number(value: Any) -> int:  # noqa: ANN401 - any JSON value
+    if type(value) is not int or not 0 <= value <= _NUMBER_MAX:
+        raise ValueError(f"{str(value)[:40]} is not a number of 62 bits")
     return value
-
-
-def _figures(points: Any, amount: Any) -> Figures:  # noqa: ANN401 - any JSON values
-    if type(points) is not int or not 0 <= points <= INT64_MAX or len(amount) > _SUM_LENGTH_MAX:
-        raise ValueError("an entry's figures are out of range")
-    number = Decimal(amount)
-    if not number.is_finite():
-        raise ValueError("a sum is not finite")
-    return points, number

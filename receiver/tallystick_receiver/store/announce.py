@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from tallystick.quantity import text_of
 from tallystick_receiver.announcement import Announcement, MetricName
 from tallystick_receiver.staging import Part
 from tallystick_receiver.store.statements import statement
@@ -81,15 +80,16 @@ async def _write_announcements(
     connection: asyncpg.Connection, announcements: list[Announcement], now: datetime
 ) -> None:
     rows = [
-        (a.writer_id, a.begun_ns, a.sequence, a.start_ns, a.end_ns, a.interval_ns, a.is_last, _tally(a))
+        (
+            a.writer_id,
+            a.begun_ns,
+            a.sequence,
+            a.start_ns,
+            a.end_ns,
+            a.interval_ns,
+            a.is_last,
+            json.dumps(a.entries, separators=(",", ":")),
+        )
         for a in announcements
     ]
     await connection.execute(statement("write_announcements"), *zip(*rows, strict=True), now)
-
-
-def _tally(announcement: Announcement) -> str:
-    entries = []
-    for metric_id, (points_total, total) in announcement.total.items():
-        points, own = announcement.own.get(metric_id, (0, 0))
-        entries.append([metric_id, points, text_of(own), points_total, text_of(total)])
-    return json.dumps(entries, separators=(",", ":"))
