@@ -48,15 +48,28 @@ class Announced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """Announced collections first..last of a sequence; `received_at` is that of the first."""
+    """Announced collections first..last of a sequence.
+
+    Attributes:
+        after: the totals after the last one.
+        first_total: the totals after the first one.
+        first_own: what of these is its own; empty when `first_total` is of the moment before it.
+        received_at: when the first one was heard of.
+    """
 
     first: int
     last: int
     start_ns: int
     end_ns: int
-    before: Totals
     after: Totals
+    first_total: Totals
+    first_own: Totals
     received_at: datetime
+
+    @property
+    def before(self) -> Totals:
+        """The totals before the first one."""
+        return difference(self.first_total, self.first_own) if self.first_own else self.first_total
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +90,9 @@ class Hole:
 
 def run_of(found: Announced) -> Run:
     """The run of one collection."""
-    before = difference(found.total, found.own)
     return Run(
-        first=found.sequence, last=found.sequence, start_ns=found.start_ns, end_ns=found.end_ns, before=before,
-        after=found.total, received_at=found.received_at,
+        first=found.sequence, last=found.sequence, start_ns=found.start_ns, end_ns=found.end_ns, after=found.total,
+        first_total=found.total, first_own=found.own, received_at=found.received_at,
     )  # fmt: skip
 
 
@@ -115,7 +127,7 @@ def bridged(runs: list[Run], begun_ns: int, hole: Hole) -> list[Run]:
     position = next(index for index, run in enumerate(runs) if run.first == hole.last + 1)
     run = runs[position]
     if position == 0:
-        return [replace(run, first=1, start_ns=begun_ns, before=Totals()), *runs[1:]]
+        return [replace(run, first=1, start_ns=begun_ns, first_total={}, first_own={}), *runs[1:]]
     previous = runs[position - 1]
     whole = replace(previous, last=run.last, end_ns=run.end_ns, after=run.after)
     return [*runs[: position - 1], whole, *runs[position + 1 :]]
@@ -146,5 +158,5 @@ def summed(rows: Iterable[tuple[Any, Any, Any]]) -> Totals:
     found: Totals = {}
     for metric_id, points, amount in rows:
         figures: Figures = int(points), amount
-        found[metric_id] = plus(found.get(metric_id, NOTHING), figures)
+        found[metric_id] = plus(found[metric_id], figures) if metric_id in found else figures
     return found

@@ -242,7 +242,7 @@ def _one(parts: list[asyncpg.Record]) -> Announced:
 def _run(row: asyncpg.Record) -> Run:
     return Run(
         first=row["first_sequence"], last=row["last_sequence"], start_ns=row["start_ns"], end_ns=row["end_ns"],
-        before=_totals(row["before"]), after=_totals(row["after"]), received_at=row["received_at"],
+        after=_totals(row["after"]), first_total=_totals(row["before"]), first_own={}, received_at=row["received_at"],
     )  # fmt: skip
 
 
