@@ -8,6 +8,7 @@ import textwrap
 
 import pytest
 from otlp import totals, usage
+from system.test_completeness import books, eventually
 
 SETUP = """
 import os, signal, sys
@@ -36,12 +37,13 @@ class Applications:
         self._receiver = receiver
         self._started = []
 
-    def start(self, program):
+    def start(self, program, **settings):
         environment = {
             **os.environ,
             "OTEL_EXPORTER_OTLP_ENDPOINT": self._receiver.url,
             "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT": "1",
             "OTEL_SERVICE_NAME": "app",
+            **settings,
         }
         process = subprocess.Popen(
             [sys.executable, "-W", "ignore::DeprecationWarning", "-c", SETUP + textwrap.dedent(program)],
@@ -306,3 +308,50 @@ def test_a_callback_that_hangs_does_not_outlive_sigterm(applications):
     assert process.stdout.readline() == "recorded\n"
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == -signal.SIGTERM
+
+
+def test_what_a_full_spool_dropped_is_a_known_gap_of_exactly_its_amount(start_receiver, applications, receiver):
+    receiver.kill()
+    process = applications.start("""
+        for n in range(40):
+            metering.record("kept", 1 + n, organization_id="acme")
+            assert not reader.force_flush()
+        say("away")
+        hear()
+        assert reader.force_flush()
+        say(reader.points_dropped)
+        provider.shutdown()
+    """, TALLYSTICK_SPOOL_BYTES_MAX="100000")  # fmt: skip
+    assert process.stdout.readline() == "away\n"
+    balanced = start_receiver("--listen", f"127.0.0.1:{receiver.port}", "--balance-seconds", "0.05",
+                              "--gap-grace-seconds", "0.1")  # fmt: skip
+    output, errors = process.communicate("\n", timeout=60)
+    assert process.returncode == 0, errors
+    dropped = int(output)
+    assert dropped > 0
+
+    here = int(totals(balanced.url)["kept"])
+    gaps = eventually(lambda: books(balanced)["gaps"])
+    assert sum(gap["points"] for gap in gaps) == dropped
+    assert sum(int(gap["quantity"]) for gap in gaps) == sum(range(1, 41)) - here
+
+
+def test_an_outage_with_a_restarted_application_ends_complete(start_receiver, applications, receiver):
+    receiver.kill()
+    applications.run(RECORD_AND_EXIT)
+    killed = applications.start("""
+        metering.record("kept", 5, organization_id="acme")
+        reader.force_flush()
+        say("spooled")
+        hear()
+    """)
+    assert killed.stdout.readline() == "spooled\n"
+    balanced = start_receiver("--listen", f"127.0.0.1:{receiver.port}", "--balance-seconds", "0.05",
+                              "--silent-seconds-min", "86400")  # fmt: skip
+    applications.run('metering.record("new", 1, organization_id="acme")')
+    killed.kill()
+    applications.run('metering.record("new", 1, organization_id="acme")')
+
+    assert totals(balanced.url) == {"kept": str(KEPT + 5), "new": "2"}
+    found = eventually(lambda: (b := books(balanced))["writers"]["announcing"] == 4 and b)
+    assert (found["state"], found["gaps"]) == ("complete", [])
