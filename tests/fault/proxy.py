@@ -125,7 +125,7 @@ class HttpProxy(Listener):
         """Requests that were answered with 200 and not forwarded, as bytes with their heads."""
         self._to_swallow = 0
         self._held: list[bytes] = []
-        self._repeats: set[asyncio.Task[Any]] = set()
+        self._late: set[asyncio.Task[Any]] = set()
         super().__init__()
 
     def swallow_next(self, count: int = 1) -> None:
@@ -137,19 +137,27 @@ class HttpProxy(Listener):
         waiting, self.swallowed = self.swallowed, []
         self._deliver(waiting)
 
+    def release_held(self) -> None:
+        """Begin to forward what was held back, all at once and without waiting for it."""
+        self._run(self._release())
+
     def deliver_held(self) -> None:
         """Forward what was held back and finish what is repeated, until the receiver has it."""
+        self._run(self._release())
+        self._run(self._all_late())
+
+    async def _release(self) -> None:
         waiting, self._held = self._held, []
-        self._deliver(waiting)
-        self._run(self._repeated())
+        self._chance.shuffle(waiting)
+        self._late |= {self._spawn(self._until_taken(request)) for request in waiting}
 
     def _deliver(self, requests: list[bytes]) -> None:
         self._chance.shuffle(requests)
         for request in requests:
             self._run(self._until_taken(request))
 
-    async def _repeated(self) -> None:
-        await asyncio.gather(*self._repeats)
+    async def _all_late(self) -> None:
+        await asyncio.gather(*self._late)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
@@ -180,7 +188,7 @@ class HttpProxy(Listener):
             return False
         await _answered(writer, answer[: len(answer) // 2] if fault is Fault.TRUNCATE_ANSWER else answer)
         if fault is Fault.REPEAT:
-            self._repeats.add(self._spawn(self._until_taken(head + body)))
+            self._late.add(self._spawn(self._until_taken(head + body)))
         return fault is not Fault.TRUNCATE_ANSWER
 
     def _next_fault(self) -> Fault:

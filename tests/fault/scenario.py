@@ -1,0 +1,250 @@
+"""A scenario: real processes, a plan of faults, and the books at the end.
+
+applications with our reader and spool -> proxy -> receiver -> proxy -> PostgreSQL
+an application with OpenTelemetry alone -> proxy -> Collector with a persistent queue -> proxy -> receiver
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from collectors import Collector
+from fault.accounts import Outcome, accounts_of
+from fault.actors import Application, Postgres, Receiver, open_folder
+from fault.plan import APPLICATIONS, ROADS, WEATHERS, Event, Plan, plan_of
+from fault.proxy import CLEAR, Fault, HttpProxy
+from fault.relay import Rain, TcpProxy
+from waiting import wait_until
+
+DELIVERED_SECONDS = 120
+
+
+def run(seed: int, seconds: float, postgres: Postgres, collector: Path | None) -> Outcome:
+    """Run the scenario of a seed.
+
+    Args:
+        seed: of the plan, the weather, and what is recorded.
+        seconds: how long faults happen; what waits then is delivered afterwards.
+        postgres: runs, and is killed.
+        collector: its binary; None: it cannot be had here, and its application does not take part.
+    """
+    plan = plan_of(seed, seconds)
+    with ExitStack() as stack:
+        stage = Stage(plan, postgres, collector, stack)
+        try:
+            stage.play()
+            return stage.finish()
+        except BaseException:
+            stack.pop_all()  # what happened can be read in the folder
+            stage.stop_all()
+            print(f"seed {seed}: logs are in {stage.folder}", file=sys.stderr)
+            raise
+
+
+class Stage:
+    """Everything that takes part."""
+
+    def __init__(self, plan: Plan, postgres: Postgres, collector: Path | None, stack: ExitStack) -> None:
+        self._plan, self._postgres = plan, postgres
+        self._kills_before = postgres.kills
+        self.folder = open_folder(f"tallystick-seed-{plan.seed}-")
+        stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        database = postgres.new_database()
+        stack.callback(postgres.drop, database)
+        stack.callback(self.stop_all)
+        self._database_road = TcpProxy(postgres.socket, plan.seed)
+        self._address = f"postgresql://postgres@127.0.0.1:{self._database_road.port}/{database}?sslmode=disable"
+        self._receiver = Receiver(self.folder, "--database-url", self._address, "--roll-seconds", "0.5")
+        self._receiver.start()
+        self._receiver.wait()
+        self._roads = {road: HttpProxy(self._receiver.port, plan.seed * 10 + n) for n, road in enumerate(ROADS[:2])}
+        self._collector: Collector | None = None
+        self._is_collector_up = False
+        if collector is not None:
+            self._collector = Collector(collector, "agent", self._roads[ROADS[1]].url, self.folder)
+            self._is_collector_up = True
+            self._roads[ROADS[2]] = HttpProxy(self._collector.http, plan.seed * 10 + 2)
+        self._collector_kills = 0
+        self._applications: list[Application] = []
+        self._alive: dict[str, Application] = {}
+        for whom in APPLICATIONS:
+            self._start_application(whom)
+        wait_until(lambda: all(a.recorded.confirmed for a in self._alive.values()), 60, "the applications' first usage")
+
+    def play(self) -> None:
+        """Let happen what is planned."""
+        begin = time.monotonic()
+        for event in self._plan.events:
+            time.sleep(max(begin + event.at - time.monotonic(), 0))
+            self._receiver.supervise()
+            self._do(event)
+        time.sleep(max(begin + self._plan.seconds - time.monotonic(), 0))
+
+    def _do(self, event: Event) -> None:
+        if event.whom in APPLICATIONS:
+            self._do_application(event)
+        elif event.whom in ROADS:
+            self._do_road(event)
+        elif event.whom == "to the database":
+            self._do_database_road(event)
+        elif event.whom == "postgres":
+            self._do_postgres(event)
+        elif event.whom == "receiver":
+            self._do_receiver(event)
+        else:
+            self._do_collector(event)
+
+    def _do_application(self, event: Event) -> None:
+        application = self._alive.get(event.whom)
+        if event.what == "start":
+            self._start_application(event.whom)
+        elif application is None:
+            return
+        elif event.what == "clock":
+            application.say(f"clock {event.amount}")
+        elif event.what == "kill":
+            application.kill()
+            del self._alive[event.whom]
+        elif event.whom == "stock" and not self._is_collector_up:
+            return  # it would wait for the Collector, and lose what OpenTelemetry loses then
+        elif event.what == "quit":
+            application.finish("quit")
+            del self._alive[event.whom]
+        elif event.what == "terminate" and application.recorded.returned:
+            application.terminate()
+            del self._alive[event.whom]
+
+    def _start_application(self, whom: str) -> None:
+        if whom in self._alive or (whom == "stock" and self._collector is None):
+            return
+        number = len(self._applications)
+        seed = f"--seed={self._plan.seed * 1000 + number}"
+        name = f"{whom}.{number}"
+        if whom == "stock":
+            started = Application(
+                self.folder, name, self._roads[ROADS[2]].url, "--reader=stock", seed,
+                OTEL_EXPORTER_OTLP_METRICS_TIMEOUT="60",
+                OTEL_RESOURCE_ATTRIBUTES=f"service.instance.id={uuid.uuid4()}",
+            )  # fmt: skip
+        else:
+            spool = str(self.folder / "spool")
+            started = Application(self.folder, name, self._roads[ROADS[0]].url, seed, TALLYSTICK_SPOOL_DIR=spool)
+        self._applications.append(started)
+        self._alive[whom] = started
+
+    def _do_road(self, event: Event) -> None:
+        road = self._roads.get(event.whom)
+        if road is None:
+            return
+        if event.what == "deliver held":
+            road.release_held()
+        else:
+            road.weather = WEATHERS[event.what]
+
+    def _do_database_road(self, event: Event) -> None:
+        if event.what == "cut":
+            self._database_road.cut()
+        else:
+            self._database_road.rain = Rain(0.02, event.amount) if event.what == "rain" else Rain()
+
+    def _do_postgres(self, event: Event) -> None:
+        match event.what:
+            case "kill":
+                self._postgres.kill()
+            case "kill a child":
+                self._postgres.kill(random.Random(event.amount))
+            case "start":
+                self._postgres.start()
+
+    def _do_receiver(self, event: Event) -> None:
+        match event.what:
+            case "kill":
+                self._receiver.end(signal.SIGKILL)
+            case "stop":
+                self._receiver.end(signal.SIGTERM)
+            case "start":
+                self._receiver.start()
+
+    def _do_collector(self, event: Event) -> None:
+        if self._collector is None:
+            return
+        if event.what == "start" and not self._is_collector_up:
+            self._collector.start()
+            self._is_collector_up = True
+        elif event.what == "kill" and self._is_collector_up:
+            self._collector.kill()
+            self._is_collector_up = False
+            self._collector_kills += 1
+
+    def finish(self) -> Outcome:
+        """Faults stop; everything that waits is delivered; the books are made up."""
+        self._database_road.rain = Rain()
+        self._postgres.start()
+        self._receiver.start()
+        self._receiver.wait()
+        self._do_collector(Event(0, "collector", "start"))
+        for road in self._roads.values():
+            road.weather = CLEAR
+        for whom in APPLICATIONS:
+            self._start_application(whom)
+        for application in self._alive.values():
+            application.finish()
+        self._sweep()
+        for road in self._roads.values():
+            road.deliver_held()
+        with suppress(AssertionError):  # the table says more
+            wait_until(self._is_all_there, DELIVERED_SECONDS)
+        outcome = self._outcome()
+        self._verify()
+        return outcome
+
+    def _sweep(self) -> None:
+        """What a killed application left when no other one lived: the next process on the machine sends it."""
+        spool = self.folder / "spool"
+        if list(spool.glob("*/writers/*/*.piece")):
+            sweeper = Application(self.folder, "sweeper", self._roads[ROADS[0]].url, "--pause-seconds=60",
+                                  TALLYSTICK_SPOOL_DIR=str(spool))  # fmt: skip
+            sweeper.finish()
+        left = [path for path in spool.glob("*/*/*/*") if path.name != "lock"]
+        assert left == [], f"left in the spool: {left}"
+
+    def _is_all_there(self) -> bool:
+        return all(account.difference >= 0 for account in accounts_of(self._applications, self._receiver.url))
+
+    def _outcome(self) -> Outcome:
+        killed = sum(application.was_killed for application in self._applications)
+        postgres = self._postgres.kills - self._kills_before
+        return Outcome(
+            name=f"seed {self._plan.seed}",
+            accounts=accounts_of(self._applications, self._receiver.url),
+            duplicates=self._receiver.duplicates,
+            kills=killed + postgres + self._receiver.kills + self._collector_kills,
+            postponed=sum(road.suffered[Fault.POSTPONE] for road in self._roads.values()),
+        )
+
+    def _verify(self) -> None:
+        """The receiver's own books agree as well."""
+        done = subprocess.run(
+            [sys.executable, "-m", "tallystick_receiver", "verify", "--database-url", self._address],
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def stop_all(self) -> None:
+        """End every process of the stage; PostgreSQL stays."""
+        for application in self._applications:
+            application.close()
+        if self._collector is not None:
+            self._collector.close()
+        self._receiver.close()
+        for road in (*self._roads.values(), self._database_road):
+            road.close()
+        self._postgres.start()
