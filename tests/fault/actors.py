@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import psutil
 from collectors import free_port
 from fault.truth import Recorded, read_truth
 from otlp import get
@@ -66,15 +67,16 @@ class Postgres:
 
     def kill(self, chance: random.Random | None = None) -> None:
         """kill -9 of the postmaster; with a chance, of one of its children, after which it restarts by itself."""
-        pid = int((self.folder / "postgres" / "postmaster.pid").read_text().split("\n", 1)[0])
-        victims = _children(pid) if chance else []
+        pid = self._pid()
+        victims = children(pid) if chance else []
         with contextlib.suppress(ProcessLookupError):
             os.kill(chance.choice(victims) if chance and victims else pid, signal.SIGKILL)
-        self.kills += 1
+            self.kills += 1
 
     def start(self) -> None:
         """Start it if it does not run; a crashed one recovers first."""
         deadline = time.monotonic() + COME_BACK_SECONDS
+        wait_until(self._is_no_zombie, COME_BACK_SECONDS, "the burial of the postmaster")
         while True:
             try:
                 self._server.ensure_postgres_running()
@@ -84,13 +86,23 @@ class Postgres:
             else:
                 return
 
+    def _is_no_zombie(self) -> bool:
+        """Until init has noticed its death, the postmaster seems to run, also to PostgreSQL."""
+        with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError):
+            return psutil.Process(self._pid()).status() != psutil.STATUS_ZOMBIE
+        return True
+
+    def _pid(self) -> int:
+        return int((self.folder / "postgres" / "postmaster.pid").read_text().split("\n", 1)[0])
+
     def close(self) -> None:
         self.start()
         self._server.cleanup()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
+    """The children of a process; none when it is dead or has just begun."""
     found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False).stdout
     return sorted(map(int, found.split()))
 

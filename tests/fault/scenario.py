@@ -204,6 +204,7 @@ class Stage:
             wait_until(self._is_all_there, DELIVERED_SECONDS)
         outcome = self._outcome()
         self._verify()
+        assert "unforeseen" not in self._receiver.log, self._receiver.log
         return outcome
 
     def _sweep(self) -> None:
