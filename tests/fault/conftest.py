@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-from fault.actors import Postgres, open_folder
+from fault.actors import Postgres
+from fault.disks import SmallDisk
 from servers import Missing
 
 
@@ -24,23 +22,17 @@ def mortal_postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture
-def small_disk() -> Iterator[Callable[[str], Path]]:
-    """Mounts disks: small_disk("64k"); a tmpfs, which only root may mount."""
-    mounted: list[Path] = []
+def small_disk() -> Iterator[Callable[[str], SmallDisk]]:
+    """Mounts disks: small_disk("64k")."""
+    mounted: list[SmallDisk] = []
 
-    def mount(size: str) -> Path:
-        if os.geteuid() != 0:
-            pytest.skip("only root may mount a small disk")
-        folder = open_folder("tallystick-disk-")
-        command = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0755", "tmpfs", str(folder)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
-        if done.returncode != 0:
-            folder.rmdir()
-            pytest.skip(f"no small disk can be mounted here: {done.stderr.strip()}")
-        mounted.append(folder)
-        return folder
+    def mount(size: str) -> SmallDisk:
+        try:
+            mounted.append(SmallDisk(size))
+        except Missing as error:
+            pytest.skip(str(error))
+        return mounted[-1]
 
     yield mount
-    for folder in mounted:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True, timeout=10)
-        folder.rmdir()
+    for disk in mounted:
+        disk.close()

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from collectors import built
 from fault.accounts import Outcome, show
 from fault.actors import Postgres
-from fault.scenario import run
+from fault.scenario import again, run
 from rich.console import Console
 from servers import Missing
 
@@ -47,20 +47,13 @@ def main() -> int:
             if not outcomes[-1].is_right:
                 break
             seed += 1
-    except BaseException:
-        console.print(f"[red]seed {seed} failed: {again(seed, options.length)}[/red]")
-        raise
     finally:
         postgres.close()
     show(outcomes, console)
     if not all(outcome.is_right for outcome in outcomes):
-        console.print(f"[red]the books of seed {seed} do not agree: {again(seed, options.length)}[/red]")
+        console.print(f"[red]the books of seed {seed} do not agree; {again(seed, options.length)}[/red]")
         return 1
     return 0
-
-
-def again(seed: int, length: float) -> str:
-    return f'make faults ARGS="--seed {seed} --length {length:g} --scenarios 1"'
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from fault.proxy import CLEAR, STORM, Weather
 
 APPLICATIONS = ("ours-a", "ours-b", "stock")
 ROADS = ("to the receiver", "from agent to receiver", "to the agent")
+DISKS = ("disk of the spool", "disk of the database")
 CLOCK_SECONDS = (-7_200.0, -600.0, -30.0, 30.0, 400.0)
 """Steps of an application's clock; receivers take points that are less than ten minutes ahead."""
 
@@ -117,10 +118,16 @@ def _database_road(chance: random.Random, at: float) -> Iterator[Event]:
         yield Event(at + chance.uniform(0.5, 2), road, "clear")
 
 
+def _disk_fills(chance: random.Random, at: float) -> Iterator[Event]:
+    disk = chance.choice(DISKS)
+    yield Event(at, disk, "fill")
+    yield Event(at + chance.uniform(0.5, 2.5), disk, "make room")
+
+
 Accident = Callable[[random.Random, float], Iterator[Event]]
 ACCIDENTS: tuple[Accident, ...] = (
     _application_killed, _application_restarted, _application_terminated, _collector_killed, _receiver_killed,
     _receiver_stopped, _postgres_killed, _backend_killed, _away_and_restarted, _clock_steps, _storm, _storm, _storm,
-    _held_arrive, _database_road,
+    _held_arrive, _database_road, _disk_fills,
 )  # fmt: skip
 WEATHERS: dict[str, Weather] = {"storm": STORM, "clear": CLEAR}

@@ -18,13 +18,15 @@ from pathlib import Path
 
 from collectors import Collector
 from fault.accounts import Outcome, accounts_of
-from fault.actors import Application, Postgres, Receiver, open_folder
-from fault.plan import APPLICATIONS, ROADS, WEATHERS, Event, Plan, plan_of
+from fault.actors import Application, Postgres, Receiver
+from fault.disks import open_folder, small_disk_if_possible
+from fault.plan import APPLICATIONS, DISKS, ROADS, WEATHERS, Event, Plan, plan_of
 from fault.proxy import CLEAR, Fault, HttpProxy
 from fault.relay import Rain, TcpProxy
 from waiting import wait_until
 
 DELIVERED_SECONDS = 120
+SPOOL_BYTES = "4m"
 
 
 def run(seed: int, seconds: float, postgres: Postgres, collector: Path | None) -> Outcome:
@@ -45,8 +47,13 @@ def run(seed: int, seconds: float, postgres: Postgres, collector: Path | None) -
         except BaseException:
             stack.pop_all()  # what happened can be read in the folder
             stage.stop_all()
-            print(f"seed {seed}: logs are in {stage.folder}", file=sys.stderr)
+            print(f"seed {seed} failed, logs are in {stage.folder}; {again(seed, seconds)}", file=sys.stderr)
             raise
+
+
+def again(seed: int, seconds: float) -> str:
+    """The command that repeats a scenario."""
+    return f'repeat it with: make faults ARGS="--seed {seed} --length {seconds:g} --scenarios 1"'
 
 
 class Stage:
@@ -57,6 +64,10 @@ class Stage:
         self._kills_before = postgres.kills
         self.folder = open_folder(f"tallystick-seed-{plan.seed}-")
         stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        self._disk = small_disk_if_possible(SPOOL_BYTES)
+        if self._disk is not None:
+            stack.callback(self._disk.close)
+        self._spool = self.folder / "spool" if self._disk is None else self._disk.folder / "spool"
         database = postgres.new_database()
         stack.callback(postgres.drop, database)
         stack.callback(self.stop_all)
@@ -93,6 +104,8 @@ class Stage:
             self._do_application(event)
         elif event.whom in ROADS:
             self._do_road(event)
+        elif event.whom in DISKS:
+            self._do_disk(event)
         elif event.whom == "to the database":
             self._do_database_road(event)
         elif event.whom == "postgres":
@@ -115,6 +128,8 @@ class Stage:
             del self._alive[event.whom]
         elif event.whom == "stock" and not self._is_collector_up:
             return  # it would wait for the Collector, and lose what OpenTelemetry loses then
+        elif event.whom != "stock" and self._disk is not None and self._disk.is_full:
+            return  # nobody would take its usage, perhaps
         elif event.what == "quit":
             application.finish("quit")
             del self._alive[event.whom]
@@ -135,8 +150,8 @@ class Stage:
                 OTEL_RESOURCE_ATTRIBUTES=f"service.instance.id={uuid.uuid4()}",
             )  # fmt: skip
         else:
-            spool = str(self.folder / "spool")
-            started = Application(self.folder, name, self._roads[ROADS[0]].url, seed, TALLYSTICK_SPOOL_DIR=spool)
+            road, spool = self._roads[ROADS[0]].url, str(self._spool)
+            started = Application(self.folder, name, road, seed, TALLYSTICK_SPOOL_DIR=spool)
         self._applications.append(started)
         self._alive[whom] = started
 
@@ -164,6 +179,17 @@ class Stage:
             case "start":
                 self._postgres.start()
 
+    def _do_disk(self, event: Event) -> None:
+        disk = self._disk if event.whom == DISKS[0] else self._postgres.disk
+        if disk is None:
+            return
+        if event.what == "fill":
+            disk.fill()
+        elif disk is self._disk:
+            disk.make_room()
+        else:
+            self._postgres.start()  # it may have died of it
+
     def _do_receiver(self, event: Event) -> None:
         match event.what:
             case "kill":
@@ -187,6 +213,8 @@ class Stage:
     def finish(self) -> Outcome:
         """Faults stop; everything that waits is delivered; the books are made up."""
         self._database_road.rain = Rain()
+        if self._disk is not None:
+            self._disk.make_room()
         self._postgres.start()
         self._receiver.start()
         self._receiver.wait()
@@ -209,7 +237,7 @@ class Stage:
 
     def _sweep(self) -> None:
         """What a killed application left when no other one lived: the next process on the machine sends it."""
-        spool = self.folder / "spool"
+        spool = self._spool
         if list(spool.glob("*/writers/*/*.piece")):
             sweeper = Application(self.folder, "sweeper", self._roads[ROADS[0]].url, "--pause-seconds=60",
                                   TALLYSTICK_SPOOL_DIR=str(spool))  # fmt: skip

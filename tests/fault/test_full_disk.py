@@ -1,6 +1,5 @@
 """Full disks: usage waits in memory, senders are told to come again, nothing acknowledged is lost, and it goes on."""
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -50,7 +49,7 @@ def start_filling(url, spool):
 
 
 def test_a_full_disk_under_the_spool_loses_nothing_of_an_application_that_lives(receiver, small_disk):
-    spool = small_disk(SPOOL_BYTES)
+    spool = small_disk(SPOOL_BYTES).folder
     receiver.kill()
     process, recorded, on_disk = start_filling(receiver.url, spool)
     assert on_disk > 0
@@ -62,7 +61,7 @@ def test_a_full_disk_under_the_spool_loses_nothing_of_an_application_that_lives(
 
 
 def test_what_was_on_the_full_disk_of_a_killed_application_is_delivered_by_the_next(receiver, small_disk):
-    spool = small_disk(SPOOL_BYTES)
+    spool = small_disk(SPOOL_BYTES).folder
     receiver.kill()
     process, _, on_disk = start_filling(receiver.url, spool)
     process.kill()
@@ -81,9 +80,9 @@ def test_what_was_on_the_full_disk_of_a_killed_application_is_delivered_by_the_n
 def served_from(small_disk):
     """A receiver whose embedded PostgreSQL lives on a small disk: its process, its URL, the disk."""
     disk = small_disk(DATABASE_BYTES)
-    with (disk.parent / f"{disk.name}.log").open("w+") as log:
+    with disk.folder.with_suffix(".log").open("w+") as log:
         process = subprocess.Popen(
-            [*SERVE, "--data-dir", str(disk / "data")], stdout=subprocess.PIPE, stderr=log, text=True
+            [*SERVE, "--data-dir", str(disk.folder / "data")], stdout=subprocess.PIPE, stderr=log, text=True
         )
         try:
             yield "http://127.0.0.1:" + process.stdout.readline().split(":")[2].split("/")[0], disk
@@ -94,13 +93,6 @@ def served_from(small_disk):
             process.kill()
             process.communicate()
     Path(log.name).unlink()
-
-
-def fill(ballast):
-    """Take what is left of the disk."""
-    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while True:
-            file.write(bytes(1 << 16))
 
 
 @pytest.mark.parametrize("is_killed", [False, True], ids=["", "and is killed meanwhile"])
@@ -114,14 +106,14 @@ def test_a_full_disk_under_the_database_answers_503_and_loses_nothing_acknowledg
 
     with load(url) as clients:
         wait_until(progressed(clients))
-        fill(disk / "ballast")
+        disk.fill()
         is_refused()
         if is_killed:
-            postmaster = disk / "data" / "postgres" / "postmaster.pid"
+            postmaster = disk.folder / "data" / "postgres" / "postmaster.pid"
             os.kill(int(postmaster.read_text().split("\n", 1)[0]), signal.SIGKILL)
             is_refused()
         before = expected(clients)
-        (disk / "ballast").unlink()
+        disk.make_room()
         wait_until(progressed(clients))
     wait_until(lambda: get(url + "/readyz").status == 200)
 

@@ -10,7 +10,8 @@ import subprocess
 import sys
 
 import pytest
-from fault.actors import children, open_folder
+from fault.actors import children
+from fault.disks import open_folder
 from fault.load import expected, load, progressed
 from otlp import PROTOBUF, export_request, get, post, totals
 from waiting import wait_until

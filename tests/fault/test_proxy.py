@@ -18,9 +18,9 @@ def proxy(receiver):
     proxy.close()
 
 
-def send(proxy, number):
+def send(proxy, number, name="load"):
     """As an SDK: until it is acknowledged."""
-    request = export_request([{"name": "load", "value": 3, "end": FIRST - SECOND * number}])
+    request = export_request([{"name": name, "value": 3, "end": FIRST - SECOND * number}])
     for _ in range(100):
         with contextlib.suppress(OSError, urllib.error.URLError):
             reply = export(proxy.url, request)
@@ -29,25 +29,26 @@ def send(proxy, number):
     raise AssertionError("never acknowledged")
 
 
-@pytest.mark.parametrize("fault", Fault)
-def test_a_request_that_suffers_is_counted_once(receiver, proxy, fault):
-    proxy.weather = {fault: 1, Fault.NONE: 1}
-    for number in range(COLLECTIONS):
-        send(proxy, number)
-    proxy.deliver_held()
+def test_a_request_that_suffers_anything_is_counted_once(receiver, proxy):
+    for fault in Fault:
+        proxy.weather = {fault: 1, Fault.NONE: 1}
+        for number in range(COLLECTIONS):
+            send(proxy, number, fault.name)
+        proxy.deliver_held()
+        assert proxy.suffered[fault] > 0
 
-    assert proxy.suffered[fault] > 0
-    assert totals(receiver.url) == {"load": str(3 * COLLECTIONS)}
+    assert totals(receiver.url) == {fault.name.lower(): str(3 * COLLECTIONS) for fault in Fault}
 
 
-@pytest.mark.parametrize("fault", [Fault.CUT_ANSWER, Fault.REPEAT])
-def test_what_arrives_twice_is_seen_as_a_duplicate(receiver, proxy, fault):
-    proxy.weather = {fault: 1, Fault.NONE: 1}
-    for number in range(COLLECTIONS):
-        send(proxy, number)
-    proxy.deliver_held()
+def test_what_arrives_twice_is_seen_as_a_duplicate(receiver, proxy):
+    for fault in (Fault.CUT_ANSWER, Fault.REPEAT):
+        proxy.weather = {fault: 1, Fault.NONE: 1}
+        for number in range(COLLECTIONS):
+            send(proxy, number, fault.name)
+        proxy.deliver_held()
 
-    assert get(receiver.url + "/healthz").json["counts"]["points.duplicate"] == proxy.suffered[fault] > 0
+    twice = proxy.suffered[Fault.CUT_ANSWER] + proxy.suffered[Fault.REPEAT]
+    assert get(receiver.url + "/healthz").json["counts"]["points.duplicate"] == twice > 0
 
 
 def test_what_is_swallowed_is_missing_until_it_is_delivered(receiver, proxy):
