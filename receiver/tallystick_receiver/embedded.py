@@ -8,6 +8,7 @@ import os
 import subprocess
 import time
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -91,6 +92,7 @@ class EmbeddedPostgres:
     def _ensure_running(self) -> None:
         last: Exception | None = None
         for _ in range(_ATTEMPTS):
+            self._bury()
             try:
                 self._server.ensure_postgres_running()
             except (subprocess.SubprocessError, AssertionError, OSError) as error:
@@ -99,6 +101,11 @@ class EmbeddedPostgres:
             else:
                 return
         raise Unavailable(f"the embedded PostgreSQL does not start, see {self._folder / 'log'}: {last}")
+
+    def _bury(self) -> None:
+        """As process 1 of a container we inherit the server; when it dies it seems to run until it is waited for."""
+        with suppress(ChildProcessError):
+            os.waitpid(self._server.get_pid(), os.WNOHANG)
 
     def _configure(self) -> None:
         lines = [f"ALTER SYSTEM SET {name} = '{value}';" for name, value in _SETTINGS.items()]
