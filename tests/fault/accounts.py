@@ -38,6 +38,11 @@ class Account:
         found = self.queryable + self.gap
         return found - min(max(found, Decimal(self.least)), Decimal(self.most))
 
+    @property
+    def needless_gap(self) -> Decimal:
+        """There must be none where a spool or a queue was in place and the application was not killed."""
+        return Decimal() if self.was_killed else self.gap
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -56,8 +61,8 @@ class Outcome:
 
     @property
     def needless_gaps(self) -> Decimal:
-        """Gaps of applications that were not killed: there must be none where a spool or a queue was in place."""
-        return sum((account.gap for account in self.accounts if not account.was_killed), Decimal())
+        """Of all applications."""
+        return sum((account.needless_gap for account in self.accounts), Decimal())
 
     @property
     def is_right(self) -> bool:
@@ -109,7 +114,7 @@ def show(outcomes: Iterable[Outcome], console: Console | None = None) -> None:
         gap = sum(account.gap for account in outcome.accounts)
         table.add_row(outcome.name, recorded, f"{queryable:,}", f"{gap:,}", f"{outcome.difference:,}",
                       f"{outcome.duplicates:,}", str(outcome.kills))  # fmt: skip
-        wrong += [a for a in outcome.accounts if a.difference or (a.gap and not a.was_killed)]
+        wrong += [a for a in outcome.accounts if a.difference or a.needless_gap]
     console = console or Console(width=120)
     console.print(table)
     for account in wrong:

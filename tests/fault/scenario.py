@@ -38,17 +38,16 @@ def run(seed: int, seconds: float, postgres: Postgres, collector: Path | None) -
         postgres: runs, and is killed.
         collector: its binary; None: it cannot be had here, and its application does not take part.
     """
-    plan = plan_of(seed, seconds)
     with ExitStack() as stack:
-        stage = Stage(plan, postgres, collector, stack)
+        stage = Stage(plan_of(seed, seconds), postgres, collector, stack)
         try:
             stage.play()
-            return stage.finish()
-        except BaseException:
-            stack.pop_all()  # what happened can be read in the folder
-            stage.stop_all()
-            print(f"seed {seed} failed, logs are in {stage.folder}; {again(seed, seconds)}", file=sys.stderr)
-            raise
+            outcome = stage.finish()
+            stage.is_right = outcome.is_right
+        finally:
+            if not stage.is_right:
+                print(f"seed {seed} failed, logs are in {stage.folder}; {again(seed, seconds)}", file=sys.stderr)
+        return outcome
 
 
 def again(seed: int, seconds: float) -> str:
@@ -60,20 +59,22 @@ class Stage:
     """Everything that takes part."""
 
     def __init__(self, plan: Plan, postgres: Postgres, collector: Path | None, stack: ExitStack) -> None:
-        self._plan, self._postgres = plan, postgres
+        self._plan, self._postgres, self._stack = plan, postgres, stack
         self._kills_before = postgres.kills
+        self.is_right = False
         self.folder = open_folder(f"tallystick-seed-{plan.seed}-")
-        stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
         self._disk = small_disk_if_possible(SPOOL_BYTES)
         if self._disk is not None:
             stack.callback(self._disk.close)
         self._spool = self.folder / "spool" if self._disk is None else self._disk.folder / "spool"
+        stack.callback(self._clean)
         database = postgres.new_database()
-        stack.callback(postgres.drop, database)
-        stack.callback(self.stop_all)
+        stack.callback(self._drop, database)
         self._database_road = TcpProxy(postgres.socket, plan.seed)
+        stack.callback(self._database_road.close)
         self._address = f"postgresql://postgres@127.0.0.1:{self._database_road.port}/{database}?sslmode=disable"
         self._receiver = Receiver(self.folder, "--database-url", self._address, "--roll-seconds", "0.5")
+        stack.callback(self._receiver.close)
         self._receiver.start()
         self._receiver.wait()
         self._roads = {road: HttpProxy(self._receiver.port, plan.seed * 10 + n) for n, road in enumerate(ROADS[:2])}
@@ -81,8 +82,11 @@ class Stage:
         self._is_collector_up = False
         if collector is not None:
             self._collector = Collector(collector, "agent", self._roads[ROADS[1]].url, self.folder)
+            stack.callback(self._collector.close)
             self._is_collector_up = True
             self._roads[ROADS[2]] = HttpProxy(self._collector.http, plan.seed * 10 + 2)
+        for proxy in self._roads.values():
+            stack.callback(proxy.close)
         self._collector_kills = 0
         self._applications: list[Application] = []
         self._alive: dict[str, Application] = {}
@@ -153,6 +157,7 @@ class Stage:
             road, spool = self._roads[ROADS[0]].url, str(self._spool)
             started = Application(self.folder, name, road, seed, TALLYSTICK_SPOOL_DIR=spool)
         self._applications.append(started)
+        self._stack.callback(started.close)
         self._alive[whom] = started
 
     def _do_road(self, event: Event) -> None:
@@ -246,7 +251,8 @@ class Stage:
         assert left == [], f"left in the spool: {left}"
 
     def _is_all_there(self) -> bool:
-        return all(account.difference >= 0 for account in accounts_of(self._applications, self._receiver.url))
+        accounts = accounts_of(self._applications, self._receiver.url)
+        return all(account.difference >= 0 and not account.needless_gap for account in accounts)
 
     def _outcome(self) -> Outcome:
         killed = sum(application.was_killed for application in self._applications)
@@ -267,13 +273,16 @@ class Stage:
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
 
-    def stop_all(self) -> None:
-        """End every process of the stage; PostgreSQL stays."""
-        for application in self._applications:
-            application.close()
-        if self._collector is not None:
-            self._collector.close()
-        self._receiver.close()
-        for road in (*self._roads.values(), self._database_road):
-            road.close()
-        self._postgres.start()
+    def _drop(self, database: str) -> None:
+        with suppress(subprocess.SubprocessError):  # it may be what went wrong
+            self._postgres.start()
+            self._postgres.drop(database)
+
+    def _clean(self) -> None:
+        """Leave logs and spool behind when something went wrong."""
+        if self.is_right:
+            shutil.rmtree(self.folder)
+            return
+        shutil.copy(self._postgres.folder / "postgres" / "log", self.folder / "postgres.log")
+        if self._disk is not None and self._spool.exists():
+            shutil.copytree(self._spool, self.folder / "spool")
