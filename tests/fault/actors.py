@@ -26,6 +26,7 @@ from waiting import wait_until
 
 TESTS = Path(__file__).parents[1]
 COME_BACK_SECONDS = 60
+RECOVERY_SECONDS = 15
 DISK = "500m"
 SETTINGS = """
 ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET max_wal_size = '96MB'; ALTER SYSTEM SET min_wal_size = '32MB';
@@ -69,13 +70,26 @@ class Postgres:
         pid = self._pid()
         victims = children(pid) if chance else []
         with contextlib.suppress(ProcessLookupError):
-            os.kill(chance.choice(victims) if chance and victims else pid, signal.SIGKILL)
+            os.kill(victim := chance.choice(victims) if chance and victims else pid, signal.SIGKILL)
             self.kills += 1
+            wait_until(lambda: _is_dead(victim), COME_BACK_SECONDS, "the death of a process of PostgreSQL")
 
     def start(self) -> None:
         """Start it if it does not run; a crashed one recovers first. Makes room on its disk if there is none."""
         if self.disk is not None:
             self.disk.make_room()
+        self._run()
+        with contextlib.suppress(AssertionError):
+            wait_until(self._is_open, RECOVERY_SECONDS)
+            return
+        # PostgreSQL 18, killed in its recovery on a full disk, may stay in recovery for ever: an operator restarts it.
+        titles = [Path(f"/proc/{pid}/cmdline").read_text().strip("\0 ") for pid in children(self._pid())]
+        print(f"PostgreSQL hangs in its recovery and is restarted: {titles}", file=sys.stderr)
+        self.kill()
+        self._run()
+        wait_until(self._is_open, COME_BACK_SECONDS, "the recovery of PostgreSQL")
+
+    def _run(self) -> None:
         deadline = time.monotonic() + COME_BACK_SECONDS
         wait_until(self._is_no_zombie, COME_BACK_SECONDS, "the burial of the postmaster")
         while True:
@@ -87,10 +101,15 @@ class Postgres:
             else:
                 return
 
+    def _is_open(self) -> bool:
+        with contextlib.suppress(subprocess.SubprocessError):
+            return bool(self._server.psql("SELECT 1;"))
+        return False
+
     def _is_no_zombie(self) -> bool:
         """Until init has noticed its death, the postmaster seems to run, also to PostgreSQL."""
-        with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError):
-            return psutil.Process(self._pid()).status() != psutil.STATUS_ZOMBIE
+        with contextlib.suppress(FileNotFoundError):
+            return not _is_dead(pid := self._pid()) or not psutil.pid_exists(pid)
         return True
 
     def _pid(self) -> int:
@@ -103,6 +122,13 @@ class Postgres:
             self.disk.close()
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _is_dead(pid: int) -> bool:
+    """Gone, or a zombie."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    return True
 
 
 def children(pid: int) -> list[int]:

@@ -10,8 +10,6 @@ from pathlib import Path
 
 from servers import Missing
 
-BLOCK = bytes(1 << 16)
-
 
 def open_folder(prefix: str) -> Path:
     """A folder that the user of the embedded PostgreSQL may enter.
@@ -48,9 +46,10 @@ class SmallDisk:
 
     def fill(self) -> None:
         """Take what is left of it."""
-        with contextlib.suppress(OSError), self._ballast.open("ab", buffering=0) as file:
-            while True:
-                file.write(BLOCK)
+        for size in (1 << 16, 1 << 12):
+            with contextlib.suppress(OSError), self._ballast.open("ab", buffering=0) as file:
+                while True:
+                    file.write(bytes(size))
 
     def make_room(self) -> None:
         """Give it back."""
