@@ -11,7 +11,7 @@ from fault.plan import APPLICATIONS, plan_of
 from fault.scenario import again, run
 from servers import Missing
 
-SECONDS = 5
+SECONDS = 4
 SEEDS = (3, 5)
 
 
