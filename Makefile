@@ -1,7 +1,8 @@
-# Tallystick in five commands; each makes the virtual environment that it needs.
+# Tallystick in six commands; each makes the virtual environment that it needs.
 #   make demo  [ARGS="--seconds 20"]   a metered log platform, live in this terminal
 #   make test  [ARGS="-k words"]       every test, against the real parts
 #   make check                         lint, format, types, import rules
+#   make faults [ARGS="--seconds 600"] kill -9, cut lines, full disks by seed: recorded = queryable + known gaps
 #   make bench [ARGS="--quick"]        the figures of benchmarks/
 #   make clean                         remove what these commands made
 
@@ -16,7 +17,7 @@ FIRST_USABLE = for python in python3 python3.14 python3.13 python3.12 python3.11
 	if $$python -c "$(USABLE)" 2>/dev/null; then echo $$python; break; fi; done
 PYTHON ?= $(shell $(FIRST_USABLE))
 
-.PHONY: help demo test check bench clean
+.PHONY: help demo test faults check bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -27,6 +28,9 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/pytest $(ARGS)
+
+faults: $(INSTALLED)
+	@$(BIN)/python -W ignore tests/fault/long.py $(ARGS)
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+from collectors import Collector, built
 from servers import EDITIONS, Missing, Servers
 
 TEMPLATE = "tallystick_template"
@@ -209,6 +210,29 @@ def start_receiver(database_url: str) -> Iterator[Callable[..., ReceiverProcess]
 def receiver(start_receiver: Callable[..., ReceiverProcess]) -> ReceiverProcess:
     """One receiver with default settings."""
     return start_receiver()
+
+
+@pytest.fixture(scope="session")
+def collector_binary() -> Path:
+    """The Collector that otel-config/builder.yaml describes."""
+    try:
+        return built()
+    except Missing as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def collector(collector_binary: Path, tmp_path: Path) -> Iterator[Callable[[str, str], Collector]]:
+    """Starts Collectors: collector("agent", url to send to)."""
+    started: list[Collector] = []
+
+    def start(name: str, target: str) -> Collector:
+        started.append(Collector(collector_binary, name, target, tmp_path))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.close()
 
 
 @pytest.fixture(scope="session")

@@ -93,10 +93,13 @@ class UsageReader(MetricReader):
         stop = self._stop
         is_stopping = False
         while not is_stopping:
-            tick_ns = next_tick(self._now_ns(), self._interval_ns)
-            # In steps of a second at most, for the wall clock may step while we wait.
-            while not is_stopping and (left_ns := tick_ns - self._now_ns()) > 0:
-                is_stopping = stop.wait(min(left_ns / 1e9, 1.0))
+            now_ns = self._now_ns()
+            tick_ns = next_tick(now_ns, self._interval_ns)
+            # In steps of a second at most, for the wall clock may step while we wait; back, there is an earlier tick.
+            while not is_stopping and now_ns < tick_ns:
+                is_stopping = stop.wait(min((tick_ns - now_ns) / 1e9, 1.0))
+                now_ns = self._now_ns()
+                tick_ns = min(tick_ns, next_tick(now_ns, self._interval_ns))
                 # Of a flush, whose caller does not wait for the disk.
                 self._exporter.secure_late(_PATIENCE_SECONDS)
             self._is_last = is_stopping

@@ -8,6 +8,7 @@ import os
 import subprocess
 import time
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -100,6 +101,7 @@ class EmbeddedPostgres:
         for _ in range(_ATTEMPTS):
             if self._is_stopping:
                 return
+            self._bury()
             try:
                 if not self._server_runs():
                     self._pg_ctl(
@@ -111,6 +113,11 @@ class EmbeddedPostgres:
             else:
                 return
         raise Unavailable(f"the embedded PostgreSQL does not start, see {self._folder / 'log'}: {last}")
+
+    def _bury(self) -> None:
+        """As process 1 of a container we inherit the server; when it dies it seems to run until it is waited for."""
+        with suppress(ChildProcessError, OSError, ValueError, IndexError):
+            os.waitpid(int((self._folder / "postmaster.pid").read_text().split()[0]), os.WNOHANG)
 
     def _server_runs(self) -> bool:
         try:

@@ -3,12 +3,14 @@
 import gzip
 import json
 import random
+import socket
 import zlib
 from pathlib import Path
 
 import pytest
 import zstandard
 from otlp import CUMULATIVE, JSON, PROTOBUF, SECOND, export, export_request, get, now_ns, post, totals
+from waiting import wait_until
 
 MEMORY_MAX = 400 * 2**20
 
@@ -38,6 +40,16 @@ def test_truncated_and_corrupt_compression_is_400(sturdy):
         assert send(sturdy, whole[: len(whole) // 2], Content_Encoding=encoding) == 400
         assert send(sturdy, b"\0" * 50, Content_Encoding=encoding) == 400
         assert send(sturdy, b"", Content_Encoding=encoding) in (200, 400)
+
+
+def test_a_sender_that_goes_away_in_the_middle_of_a_body_is_no_fault_of_the_receiver(receiver):
+    with socket.create_connection(("127.0.0.1", receiver.port)) as connection:
+        head = f"POST /v1/metrics HTTP/1.1\r\nHost: x\r\nContent-Type: {PROTOBUF}\r\nContent-Length: 100\r\n\r\n"
+        connection.sendall(head.encode() + bytes(50))
+        wait_until(lambda: get(receiver.url + "/healthz").json["counts"].get("requests"))
+    wait_until(lambda: get(receiver.url + "/healthz").json["counts"].get("requests.unavailable"))
+    assert "unforeseen" not in receiver.log
+    assert totals(receiver.url) == {}
 
 
 def test_a_bomb_of_ten_gigabytes_is_413(sturdy):

@@ -51,7 +51,7 @@ def test_migrations_are_numbered_with_four_digits_without_gaps():
 
 def test_make_knows_every_command_that_a_document_names():
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert {"demo", "test", "check", "bench", "clean"} <= targets
+    assert {"demo", "test", "faults", "check", "bench", "clean"} <= targets
     for document in [ROOT / "README.md", ROOT / ".ci/run", *ROOT.glob("*/README.md")]:
         named_commands = set(re.findall(r"(?:`|^(?:\$ )?)make ([a-z]+)", document.read_text(), re.MULTILINE))
         assert named_commands <= targets, document

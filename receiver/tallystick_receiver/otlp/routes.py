@@ -130,6 +130,8 @@ class Otlp:
                 )  # fmt: skip
         except TimeoutError:
             raise Unavailable(f"the body did not arrive within {settings.body_seconds_max:g} s") from None
+        except ConnectionError:
+            raise Unavailable("the sender went away in the middle of the body") from None
 
     async def _decode_and_submit(
         self, body: Buffer, encoding: str, credential_org: str | None

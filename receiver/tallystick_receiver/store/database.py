@@ -35,6 +35,7 @@ PASSING: Final = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.exceptions.QueryCanceledError,
     asyncpg.exceptions.OperatorInterventionError,
@@ -42,7 +43,9 @@ PASSING: Final = (
     asyncpg.exceptions.TransactionRollbackError,
     asyncpg.exceptions.LockNotAvailableError,
 )
-"""Errors after which the same thing may work in a moment."""
+"""Errors after which the same thing may work in a moment, on a new connection. asyncpg raises an InternalClientError
+when a connection is cut in the middle of a COPY.
+"""
 
 
 class DatabaseTooOldError(Exception):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import asyncpg
 
 from tallystick_receiver.errors import Unavailable
+from tallystick_receiver.store.database import PASSING
 
 if TYPE_CHECKING:
     from tallystick_receiver.store.database import Database
@@ -62,7 +63,7 @@ class Duty:
                     await self._lead(connection)
                 finally:
                     connection.terminate()
-            except Unavailable as error:
+            except (Unavailable, *PASSING) as error:
                 _log.warning("%s pauses: %s", self._name, error)
             except Exception:  # noqa: BLE001 - the outermost loop of a background task
                 _log.exception("%s failed in an unforeseen way", self._name)

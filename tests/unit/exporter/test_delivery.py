@@ -2,14 +2,17 @@
 
 import sys
 from importlib.metadata import EntryPoint
-from threading import Thread
+from itertools import count
+from threading import Event, Thread
+from time import time_ns
 
 import pytest
 import requests
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
-from tallystick_exporter import UsageExporter
+from tallystick_exporter import UsageExporter, UsageReader
+from tallystick_exporter.clock import HOUR_NS
 from tallystick_exporter.wire import ENDPOINT_DEFAULT, Destination, Wire
 
 
@@ -205,6 +208,34 @@ def test_points_of_a_tick_end_exactly_at_the_tick_and_follow_one_another(peer, a
 
     assert [end % (interval_millis * 1_000_000) for end in ends] == [0] * len(ends)
     assert ends == sorted(set(ends))
+
+
+@pytest.mark.parametrize("step", range(2, 8))
+def test_a_clock_that_steps_back_an_hour_does_not_stop_collections_for_an_hour(peer, step):
+    """Wherever the reader is when it looks at the clock and finds that it stepped."""
+    looks = count()
+    has_stepped = Event()
+
+    def now_ns():
+        if next(looks) < step:
+            return time_ns()
+        has_stepped.set()
+        return time_ns() - HOUR_NS
+
+    reader = UsageReader(UsageExporter(peer.url), export_interval_millis=50, now_ns=now_ns)
+    provider = MeterProvider([reader], shutdown_on_exit=False)
+    counter = provider.get_meter("app").create_counter("plain")
+    try:
+        assert has_stepped.wait(10)
+        counter.add(1)
+        first = peer.requests.get(timeout=10)
+        counter.add(2)
+        second = peer.requests.get(timeout=10)
+    finally:
+        provider.shutdown()
+
+    assert [sent.value for sent in (*first, *second)] == [1, 2]
+    assert first[0].end <= second[0].start < second[0].end
 
 
 @pytest.mark.parametrize(
