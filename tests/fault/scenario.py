@@ -73,7 +73,10 @@ class Stage:
         self._database_road = TcpProxy(postgres.socket, plan.seed)
         stack.callback(self._database_road.close)
         self._address = f"postgresql://postgres@127.0.0.1:{self._database_road.port}/{database}?sslmode=disable"
-        self._receiver = Receiver(self.folder, "--database-url", self._address, "--roll-seconds", "0.5")
+        self._receiver = Receiver(
+            self.folder, "--database-url", self._address, "--roll-seconds", "0.5", "--balance-seconds", "0.2",
+            "--gap-grace-seconds", "1",
+        )  # fmt: skip
         stack.callback(self._receiver.close)
         self._receiver.start()
         self._receiver.wait()
