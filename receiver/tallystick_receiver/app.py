@@ -75,7 +75,10 @@ class Receiver:
             self.audit,
         )
         self._otlp = Otlp(self.ingest, streams, self.telemetry, settings, now_ns)
-        self._usage = UsageRoutes(database, self.gate, now_ns=now_ns, rows_max=settings.query_rows_max)
+        self._usage = UsageRoutes(
+            database, self.gate, now_ns=now_ns, rows_max=settings.query_rows_max,
+            hold_seconds=settings.level_hold_seconds,
+        )  # fmt: skip
         self._quarantine = QuarantineRoutes(database, self.gate, self._otlp.replay, now_ns=now_ns)
         self._runner: web.AppRunner | None = None
         self.port = 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from tallystick_receiver.access import READ, Denied
+from tallystick_receiver.holding import Hold
 from tallystick_receiver.query.json_answer import usage_answer
 from tallystick_receiver.query.params import question_of
 from tallystick_receiver.query.problem import answer
@@ -22,11 +23,14 @@ if TYPE_CHECKING:
 class UsageRoutes:
     """Who used how much."""
 
-    def __init__(self, database: Database, gate: Gate, *, now_ns: Callable[[], int], rows_max: int) -> None:
+    def __init__(
+        self, database: Database, gate: Gate, *, now_ns: Callable[[], int], rows_max: int, hold_seconds: int
+    ) -> None:
         self._database = database
         self._gate = gate
         self._now_ns = now_ns
         self._rows_max = rows_max
+        self._hold_seconds = hold_seconds
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Register the routes."""
@@ -35,9 +39,10 @@ class UsageRoutes:
     async def usage(self, request: web.Request) -> web.Response:
         """Usage by type, project, time and dimension; exact at the moment of the answer."""
         access = await self._gate.access(request.headers.get("Authorization"), READ)
-        now = datetime.fromtimestamp(self._now_ns() / 1e9, UTC)
+        hold = Hold(seconds=self._hold_seconds, now_ns=self._now_ns())
+        now = datetime.fromtimestamp(hold.now_ns / 1e9, UTC)
         try:
             question = question_of(request.query, now, access.org)
         except PermissionError as error:
             raise Denied(403, str(error)) from None
-        return answer(usage_answer(question, await read_usage(self._database, question, self._rows_max)))
+        return answer(usage_answer(question, await read_usage(self._database, question, hold, self._rows_max)))
