@@ -88,21 +88,36 @@ async def test_of_several_samples_at_one_time_the_greatest_holds_whatever_the_or
         if number < 2:
             await subject.roll()
     for _ in range(2):
-        assert await held(subject, -5, 10) == [(9 * 5 + 5, 10)]
+        assert await held(subject, -15, 15) == [(9 * 5 + 5, 15)]
         await subject.roll()
 
 
 async def test_ties_at_the_last_time_that_was_rolled_up_are_settled_again(subject):
-    await subject.send("acme", [at(0, 1), at(5, 9)])
+    await subject.send("acme", [at(1, 1), at(5, 9)])
     await subject.roll()
     await subject.send("acme", [at(5, 3, writer="v"), at(10, 0)])
     for _ in range(2):
-        assert await held(subject, 0, 10) == [(1 * 5 + 9 * 5, 10)]
+        assert await held(subject, 0, 15) == [(1 * 4 + 9 * 5, 14)]
         await subject.roll()
-    await subject.send("acme", [at(-5, 2), at(0, 4, writer="v")])
+
+
+async def test_ties_at_the_first_time_that_was_rolled_up_are_settled_again(subject):
+    await subject.send("acme", [at(5, 1), at(10, 0)])
+    await subject.roll()
+    await subject.send("acme", [at(1, 2), at(5, 9, writer="v")])
     for _ in range(2):
-        assert await held(subject, -5, 10) == [(2 * 5 + 4 * 5 + 9 * 5, 15)]
+        assert await held(subject, 0, 15) == [(2 * 4 + 9 * 5, 14)]
         await subject.roll()
+
+
+async def test_a_late_sample_that_is_rolled_up_before_a_later_one_that_waits_counts_nothing_twice(subject):
+    await subject.send("acme", [at(1, 1), at(5, 9)])
+    await subject.roll()
+    await subject.send("acme", [at(3, 4)])
+    await subject.send("acme", [at(10, 2)])
+    for _ in range(3):
+        assert await held(subject, 0, 15) == [(1 * 2 + 4 * 2 + 9 * 5 + 2 * 5, 14)]
+        await subject.roll(1)
 
 
 async def test_a_row_over_several_sets_sums_their_integrals_and_is_covered_while_any_is(subject):

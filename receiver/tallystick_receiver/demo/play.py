@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 from rich.console import Console
@@ -20,8 +20,8 @@ from rich.console import Console
 from tallystick_receiver.demo.log_platform import LogPlatform, projects
 from tallystick_receiver.demo.receiver_process import DemoError, receiver
 from tallystick_receiver.demo.sdk import metering_to
-from tallystick_receiver.demo.show import Scene, Screen, addresses, comparison
-from tallystick_receiver.demo.tally import Key, Tally, answered, compare
+from tallystick_receiver.demo.show import Scene, Screen, addresses, comparison, kept_over_time
+from tallystick_receiver.demo.tally import Key, Tally, answered, compare, kept
 from tallystick_receiver.demo.traffic import Traffic
 
 _SCENE_SECONDS: Final = 1.0
@@ -62,8 +62,10 @@ class Demo:
                 async with metering_to(url) as metering:
                     tally = Tally(metering)
                     await self._perform(tally, usage, stop)
-                matches = compare(tally.recorded(), await usage.ask())
+                answer = await usage.ask()
+                matches = compare(tally.recorded(), answered(answer))
         comparison(self.console, matches)
+        kept_over_time(self.console, kept(answer))
         return bool(matches) and all(match.is_equal for match in matches)
 
     async def _perform(self, tally: Tally, usage: _Usage, stop: asyncio.Event) -> None:
@@ -89,7 +91,7 @@ class Demo:
                 await asyncio.wait_for(stop.wait(), min(left, _SCENE_SECONDS))
             trouble = ""
             try:
-                found = await usage.ask()
+                found = answered(await usage.ask())
             except DemoError as error:  # nothing is lost by it: the platform goes on, and so does the exporter
                 trouble = str(error)
             screen.show(
@@ -112,8 +114,8 @@ class _Usage:
         self._session = session
         self._since = since
 
-    async def ask(self) -> dict[Key, Decimal]:
-        """Usage by organisation, project and type.
+    async def ask(self) -> dict[str, Any]:
+        """The answer by organisation, project and type.
 
         Raises:
             DemoError: the receiver does not answer, or says no.
@@ -125,12 +127,12 @@ class _Usage:
         }
         try:
             async with self._session.get(f"{self.url}/api/usage", params=query) as response:
-                answer = await response.json(content_type=None)
+                answer: dict[str, Any] = await response.json(content_type=None)
         except (aiohttp.ClientError, TimeoutError):
             raise DemoError(f"the receiver at {self.url} does not answer") from None
         if response.status != _OK:
             raise DemoError(f"the receiver says {answer.get('detail', response.status)}")
-        return answered(answer)
+        return answer
 
 
 @contextmanager
