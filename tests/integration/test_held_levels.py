@@ -8,6 +8,9 @@ import pytest
 from held_levels import LONG_AFTER, Sample, ns_of, question, store
 
 from tallystick_receiver.holding import Hold
+from tallystick_receiver.store.database import connected
+from tallystick_receiver.store.rebuild import rebuild_rollups
+from tallystick_receiver.store.statements import statement
 
 pytestmark = pytest.mark.editions
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -139,6 +142,36 @@ async def test_hours_that_only_an_earlier_sample_covers_have_rows_too(subject):
         [total] = usage.totals
         assert (total.quantity, total.level.integral / MINUTE, total.level.average) == (6, 1080, 6)
         await subject.roll()
+
+
+async def test_where_quarters_were_dropped_nothing_is_said_of_time_but_samples_stay(subject, database_url):
+    await subject.send("acme", [at(0, 6), at(12 * 60 - 20, 4), at(12 * 60 + 10, 8), at(13 * 60, 1)])
+    await subject.roll()
+    midnight = minute(12 * 60)
+    async with connected(database_url) as connection:
+        await connection.execute("DELETE FROM usage_quarter_hourly WHERE quarter < $1", midnight)
+        await connection.execute(statement("write_retention"), "usage_quarter_hourly", midnight)
+    usage = await subject.ask(question("acme", minute(-720), minute(36 * 60), "day"), HOUR)
+    figures = {r.bucket.day: (r.quantity, r.level.integral, r.level.covered_ns) for r in usage.rows}
+    # The last sample of the dropped day holds into the next one.
+    expected = 4 * 10 + 8 * 50 + 1 * 60
+    assert figures == {4: (4, None, None), 5: (1, expected * MINUTE, 120 * MINUTE)}
+    [total] = usage.totals
+    assert (total.quantity, total.level.integral, total.level.average) == (1, None, None)
+    assert await held(subject, 12 * 60, 36 * 60) == [(expected, 120)]
+
+
+async def test_rebuilding_gives_the_same_integrals(subject, database_url):
+    samples = [at(n * n % 977, n % 13, disk="ab"[n % 2]) for n in range(60)]
+    await subject.send("acme", samples[::2])
+    await subject.roll()
+    await subject.send("acme", samples[1::2])
+    before = await held(subject, 0, 1440, "hour", "disk")
+    async with connected(database_url) as connection:
+        day = NOON.replace(hour=0)
+        await rebuild_rollups(connection, start=day, end=day + timedelta(days=2))
+        assert (await connection.fetchval("SELECT count(*) FROM usage_delta")) == 0
+    assert await held(subject, 0, 1440, "hour", "disk") == before
 
 
 async def test_zero_is_covered_and_nothing_known_is_not(subject):
