@@ -1,6 +1,6 @@
 """Levels over a month: 31 days of 100 organisations, one level sampled each minute and one each ten seconds.
 
-Quarters are made by SQL; points are there of the first and the last day, which is where ragged windows end. Asked over
+The organisation that is asked for has 200 sets of dimensions of sums beside. Quarters are made by SQL; points are there of the first and the last day, which is where ragged windows end. Asked over
 HTTP; then one sample of each organisation comes late, and its quarter is integrated again from its points.
 
     python benchmarks/levels.py [--quick] [--database-url URL]     an empty database; default: an embedded server
@@ -38,6 +38,12 @@ POINTS = """
     WHERE d.metric_id = $3
     ORDER BY t
 """
+SUMS = """
+    INSERT INTO usage_quarter_hourly (org_id, quarter, dims_id, quantity, points)
+    SELECT $1, t, n, 5000, 2
+    FROM generate_series($2::timestamptz, $3::timestamptz - interval '15 minutes', interval '15 minutes') AS t,
+         generate_series(1, 200) AS n
+"""
 QUARTERS = """
     INSERT INTO usage_quarter_hourly
         (org_id, quarter, dims_id, quantity, points, lowest, highest, last, last_ns, first_ns, integral)
@@ -71,6 +77,7 @@ async def fill(url: str, orgs: int) -> None:
     await connection.copy_records_to_table("usage_dims", records=dims)
     await connection.copy_records_to_table("usage_series", records=series)
     end = FIRST + timedelta(days=DAYS)
+    await connection.execute(SUMS, org_id_of("org-7"), FIRST, end)
     for key, seconds in METRICS.items():
         metric = metric_id_of(key, "By", LEVEL)
         await connection.execute(QUARTERS, FIRST, end, metric, seconds)

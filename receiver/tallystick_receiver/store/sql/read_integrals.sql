@@ -6,7 +6,7 @@
 -- $13/$14 quarter and delta ranges, $15/$16 and $17/$18 point ranges, $19/$20 day range,
 -- $21/$22/$23 quarters not to be read (org id, quarter, dims id) and $24/$25/$26/$27 their samples
 -- (org id, dims id, time, quantity), $28 rows at most.
--- Index: usage_quarter_hourly_pk, usage_daily_pk, usage_delta_org, usage_point_ts, usage_dims_pk.
+-- Index: usage_quarter_hourly_level, usage_daily_pk, usage_delta_org, usage_point_ts, usage_dims_pk.
 -- OFFSET 0: each range is an index scan of its own, whatever the planner thinks of ranges.
 WITH wanted AS MATERIALIZED (
     SELECT w.*, row_number() OVER () AS set_no,
@@ -24,10 +24,10 @@ WITH wanted AS MATERIALIZED (
               WHERE NOT coalesce(f.allowed ? (d.attributes ->> f.key), false))
     ) AS w
 ), source AS (
-    SELECT u.org_id, u.dims_id, coalesce(u.first_ns, u.last_ns) AS first_ns, u.last_ns, u.last, u.integral
+    SELECT u.org_id, u.dims_id, u.first_ns, u.last_ns, u.last, u.integral
     FROM unnest($13::timestamptz[], $14::timestamptz[]) AS range (lower, upper), LATERAL (
         SELECT * FROM usage_quarter_hourly
-        WHERE org_id = ANY ($1::bigint[]) AND quarter >= range.lower AND quarter < range.upper AND last_ns IS NOT NULL
+        WHERE org_id = ANY ($1::bigint[]) AND quarter >= range.lower AND quarter < range.upper AND first_ns IS NOT NULL
         OFFSET 0
     ) AS u
     WHERE (u.org_id, u.quarter, u.dims_id)

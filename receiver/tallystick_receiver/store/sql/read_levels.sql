@@ -1,6 +1,6 @@
 -- Levels: per set of dimensions the last, lowest and highest sample of a bucket; over several sets the last ones add
 -- up, lowest and highest are those of any single sample. What holds between samples is read by read_integrals.sql.
--- Parameters and indexes as in read_usage_by_dims.sql.
+-- Parameters and indexes as in read_usage_by_dims.sql, and usage_quarter_hourly_level.
 -- OFFSET 0: each range is an index scan of its own, whatever the planner thinks of ranges.
 WITH wanted AS MATERIALIZED (
     SELECT d.org_id, d.dims_id, d.project_id, d.metric_id,
@@ -13,9 +13,9 @@ WITH wanted AS MATERIALIZED (
           SELECT FROM jsonb_each($19::text::jsonb) AS f (key, allowed)
           WHERE NOT coalesce(f.allowed ? (d.attributes ->> f.key), false))
 ), source AS (
-    SELECT t.org_id, t.quarter AS ts, e.dims_id, coalesce(e.points, 1)::bigint AS points, usage_quantity(e.mantissa, e.exponent) AS lowest,
-           usage_quantity(e.mantissa, e.exponent) AS highest, usage_quantity(e.mantissa, e.exponent) AS last,
-           e.level_ns AS last_ns
+    SELECT t.org_id, t.quarter AS ts, e.dims_id, coalesce(e.points, 1)::bigint AS points,
+           usage_quantity(e.mantissa, e.exponent) AS lowest, usage_quantity(e.mantissa, e.exponent) AS highest,
+           usage_quantity(e.mantissa, e.exponent) AS last, e.level_ns AS last_ns
     FROM usage_delta t,
          unnest(t.dims_ids, t.mantissas, t.exponents, t.points, t.level_ns)
              AS e (dims_id, mantissa, exponent, points, level_ns)
@@ -34,7 +34,7 @@ WITH wanted AS MATERIALIZED (
     SELECT u.org_id, u.quarter, u.dims_id, u.points, u.lowest, u.highest, u.last, u.last_ns
     FROM unnest($14::timestamptz[], $15::timestamptz[]) AS range (lower, upper), LATERAL (
         SELECT * FROM usage_quarter_hourly
-        WHERE org_id = ANY ($1::bigint[]) AND quarter >= range.lower AND quarter < range.upper AND last_ns IS NOT NULL
+        WHERE org_id = ANY ($1::bigint[]) AND quarter >= range.lower AND quarter < range.upper AND first_ns IS NOT NULL
         OFFSET 0
     ) AS u
     UNION ALL

@@ -1,7 +1,7 @@
 -- Quarters of levels whose rollup cannot be integrated as it is: a waiting delta lies between their first sample and
 -- their last (or at one of their times), or they reach into the future.
 -- $1 org ids, $2 metric ids, $3/$4 ranges of quarters, $5 now in nanoseconds.
--- Index: usage_delta_org, usage_quarter_hourly_pk.
+-- Index: usage_delta_org, usage_quarter_hourly_level.
 WITH waiting AS MATERIALIZED (
     SELECT DISTINCT t.org_id, t.quarter, e.dims_id, e.level_ns
     FROM usage_delta t, unnest(t.dims_ids, t.level_ns) AS e (dims_id, level_ns)
@@ -17,7 +17,7 @@ WITH waiting AS MATERIALIZED (
     SELECT u.org_id, u.quarter, u.dims_id
     FROM unnest($3::timestamptz[], $4::timestamptz[]) AS range (lower, upper), LATERAL (
         SELECT * FROM usage_quarter_hourly
-        WHERE org_id = ANY ($1::bigint[]) AND quarter < range.upper AND last_ns > $5
+        WHERE org_id = ANY ($1::bigint[]) AND quarter < range.upper AND first_ns IS NOT NULL AND last_ns > $5
           AND quarter >= greatest(range.lower, to_timestamp(($5::bigint / 900000000000 * 900)::double precision))
         OFFSET 0
     ) AS u
