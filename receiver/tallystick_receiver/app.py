@@ -82,7 +82,10 @@ class Receiver:
         )
         self._otlp = Otlp(self.ingest, streams, self.telemetry, settings, now_ns)
         books = Books(database, silent_after=timedelta(seconds=settings.silent_seconds_min), late=patience.late)
-        self._usage = UsageRoutes(database, self.gate, books, now_ns=now_ns, rows_max=settings.query_rows_max)
+        self._usage = UsageRoutes(
+            database, self.gate, books, now_ns=now_ns, rows_max=settings.query_rows_max,
+            hold_seconds=settings.level_hold_seconds,
+        )  # fmt: skip
         self._completeness = CompletenessRoutes(books, self.gate, now_ns=now_ns)
         self._quarantine = QuarantineRoutes(database, self.gate, self._otlp.replay, now_ns=now_ns)
         self._runner: web.AppRunner | None = None

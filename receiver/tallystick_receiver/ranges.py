@@ -67,7 +67,7 @@ def ranges_of(start: datetime, end: datetime, unit: str | None, zone: ZoneInfo, 
 def _peel(window: Range, step: timedelta) -> tuple[list[Range], Range]:
     """The ragged edges of a window, and its middle whose ends are multiples of `step`."""
     start, end = window
-    lower, upper = _ceil(start, step), _floor(end, step)
+    lower, upper = ceiling(start, step), floor(end, step)
     if lower >= upper:
         return _nonempty([window]), (end, end)
     return _nonempty([(start, lower), (upper, end)]), (lower, upper)
@@ -77,13 +77,15 @@ def _nonempty(ranges: list[Range]) -> list[Range]:
     return [(lower, upper) for lower, upper in ranges if lower < upper]
 
 
-def _floor(time: datetime, step: timedelta) -> datetime:
+def floor(time: datetime, step: timedelta) -> datetime:
+    """The last multiple of a step since 1970 that is not after the time."""
     return time - (time - datetime(1970, 1, 1, tzinfo=UTC)) % step
 
 
-def _ceil(time: datetime, step: timedelta) -> datetime:
-    floor = _floor(time, step)
-    return floor if floor == time else floor + step
+def ceiling(time: datetime, step: timedelta) -> datetime:
+    """The first multiple of a step since 1970 that is not before the time."""
+    below = floor(time, step)
+    return below if below == time else below + step
 
 
 def _coarsest(start: datetime, end: datetime, unit: str | None, zone: ZoneInfo) -> timedelta:

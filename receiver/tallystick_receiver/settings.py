@@ -10,6 +10,7 @@ from typing import Any, Final
 from tallystick.semconv import ORG_ALIASES
 
 ENVIRONMENT_PREFIX: Final = "TALLYSTICK_"
+_LEVEL_HOLD_SECONDS: Final = (900, 366 * 86_400)
 _BODY_BYTES_LIMIT: Final = 2**32
 _OWN_NAMES: Final = {"database_url": "DATABASE_URL"}
 
@@ -63,6 +64,9 @@ class Settings:
     upkeep_seconds: float = _setting(600.0, "pause between two rounds of partitions, policies and retention")
     audit_seconds: float = _setting(900.0, "pause between two days that the audit verifies")
     query_seconds_max: float = _setting(30.0, "time that one query may take")
+    level_hold_seconds: int = _setting(
+        3600, "time that a sample of a level holds when no other follows, 900 to 31622400; then the level is unknown"
+    )
     query_rows_max: int = _setting(100_000, "rows in one answer of /api/usage (400 above)")
     stop_seconds_max: float = _setting(8.0, "time to finish what is waiting when the receiver is stopped")
 
@@ -75,6 +79,9 @@ class Settings:
             raise SettingsError(f"listen must be like 127.0.0.1:4318, not {self.listen!r}")
         if self.body_bytes_max >= _BODY_BYTES_LIMIT:
             raise SettingsError(f"body_bytes_max must be below 4 GiB, not {self.body_bytes_max}")
+        least, most = _LEVEL_HOLD_SECONDS
+        if not least <= self.level_hold_seconds <= most:
+            raise SettingsError(f"level_hold_seconds must be {least} to {most}, not {self.level_hold_seconds}")
         if not self.metrics_path.startswith("/"):
             raise SettingsError(f"metrics_path must begin with /, not {self.metrics_path!r}")
 

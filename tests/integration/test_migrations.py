@@ -1,21 +1,26 @@
 """Migrations: forward only, each once, never changed, one migrator at a time."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
 from books import rebuild, verify
 from conftest import ReceiverProcess
+from held_levels import LONG_AFTER, Sample, answered, integrated, ns_of, question, store
 from otlp import SECOND, export, export_request, usage
 
+from tallystick_receiver.holding import Hold
 from tallystick_receiver.store.edition import Edition, recorded_edition
 from tallystick_receiver.store.keys import create_key
 from tallystick_receiver.store.migrate import MigrationError, apply, migrate, migrations
 
 pytestmark = pytest.mark.editions
 DAY = 86_400 * SECOND
-RELEASED = (4,)
+RELEASED = (4, 7)
 """The last migration of each schema that was ever on the main branch and is not the newest."""
+
+PARTITIONED = 6
 
 
 @pytest.fixture
@@ -38,6 +43,11 @@ async def test_usage_of_every_released_schema_is_kept(empty_database_url, releas
     for migration in migrations(Edition.POSTGRESQL):
         if migration.number <= released:
             await apply(opened, migration, Edition.POSTGRESQL)
+    if released >= PARTITIONED:
+        await opened.execute(
+            "SELECT usage_add_partition(r, '2026-09-21'::date + n) FROM generate_series(0, 21) AS n,"
+            " unnest(ARRAY['usage_point', 'usage_collection']) AS r"
+        )
     await opened.execute(
         """
         INSERT INTO usage_org VALUES (1, 'earlier');
@@ -75,6 +85,40 @@ async def test_usage_of_every_released_schema_is_kept(empty_database_url, releas
     finally:
         process.close()
     assert (await asyncio.to_thread(verify, empty_database_url)).count == 0
+
+
+async def test_levels_rolled_up_before_integrals_were_kept_get_them_from_their_points(empty_database_url, edition):
+    """Also where a sample of the same quarter waits, and where the points of the quarter are gone."""
+    opened = await asyncpg.connect(empty_database_url)
+    await migrate(opened)
+    async with store(empty_database_url) as subject:
+        start = datetime(2026, 5, 4, 12, tzinfo=UTC)
+        first = ns_of(start)
+        samples = [Sample(first + n * 70 * SECOND, n * n % 7, "ab"[n % 2]) for n in range(1, 90)]
+        gone = [Sample(first + 2 * DAY + n * 70 * SECOND, n) for n in (1, 2, 3)]
+        await subject.send("acme", samples + gone)
+        await subject.roll()
+        waiting = [Sample(first + 75 * SECOND, 9, "b"), Sample(first + 899 * SECOND, 5, "b")]
+        await subject.send("acme", waiting)
+        await opened.execute(
+            """
+            DELETE FROM usage_point WHERE ts > '2026-05-06';
+            ALTER TABLE usage_quarter_hourly DROP COLUMN first_ns, DROP COLUMN integral;
+            DELETE FROM schema_migration WHERE name = 'integrate_levels'
+            """
+        )
+        assert [m.name for m in await migrate(opened)] == ["integrate_levels"]
+        await opened.close()
+        hold = Hold(seconds=3600, now_ns=LONG_AFTER)
+        for _ in range(2):
+            asked = question("acme", start, start + timedelta(days=1), "hour", "disk")
+            assert answered(await subject.ask(asked, hold), asked) == integrated(samples + waiting, asked, hold)
+            await subject.roll()
+        unknown = await subject.ask(question("acme", start, start + timedelta(days=3)), hold)
+        assert [(r.quantity, r.level.integral, r.level.covered_ns) for r in unknown.rows] == [(3 + 4, None, None)]
+    day = datetime(2026, 5, 4, tzinfo=UTC)
+    found = await asyncio.to_thread(verify, empty_database_url, start=day, end=day + timedelta(days=1))
+    assert [difference for difference in found.differences if difference.check == "levels"] == []
 
 
 async def test_a_changed_file_is_refused(connection):

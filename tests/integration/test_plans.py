@@ -13,10 +13,11 @@ import asyncpg
 import pytest
 from conftest import fresh_database
 
+from tallystick_receiver.holding import Hold, hold_ranges
 from tallystick_receiver.identity import org_id_of
 from tallystick_receiver.question import Question
 from tallystick_receiver.ranges import ranges_of
-from tallystick_receiver.store import usage
+from tallystick_receiver.store import integrals, usage
 from tallystick_receiver.store.database import READING
 from tallystick_receiver.store.statements import statement
 
@@ -39,6 +40,10 @@ FILL = """
     INSERT INTO usage_quarter_hourly SELECT org_id, t, dims_id, 5, 1
         FROM generate_series('2026-10-01Z'::timestamptz, '2026-10-31 23:45Z', '15 min') AS t, usage_dims
         WHERE dims_id % 10 = 3;
+    UPDATE usage_quarter_hourly SET lowest = 1, highest = 9, last = 4, integral = 5,
+            first_ns = extract(epoch FROM quarter)::bigint * 1000000000 + 1,
+            last_ns = extract(epoch FROM quarter)::bigint * 1000000000 + 800000000000
+        WHERE dims_id / 1000 = 101;
     INSERT INTO usage_total_hourly SELECT org_id, t, project_id, metric_id, 5, 1
         FROM generate_series('2026-10-01Z'::timestamptz, '2026-10-31 23:00Z', '1 h') AS t, usage_dims;
     INSERT INTO usage_daily SELECT org_id, t, dims_id, 5, 1
@@ -107,6 +112,13 @@ def dims_arguments(asked, metrics=(102, 103)):
     return (*common, *usage._by_dims(asked, ranges), 1000)
 
 
+def integral_arguments(asked):
+    hold = Hold(seconds=3600, now_ns=2**62)
+    ranges = hold_ranges(asked.start, asked.end, hold, datetime(1, 1, 1, tzinfo=UTC))
+    late = integrals.no_late_quarters()
+    return integrals.integral_arguments(asked, [org_id_of("acme")], [101], ranges, hold, late, 1000)
+
+
 MONTH = (FIRST, FIRST + timedelta(days=DAYS))
 RAGGED = (FIRST + timedelta(days=3, minutes=7), FIRST + timedelta(days=20, minutes=52))
 
@@ -147,6 +159,42 @@ def test_ragged_ends_read_the_points_of_two_days_by_their_index(plan, name):
     assert {relation for node, relation, _ in scans if node == "Seq Scan"} <= {
         "usage_dims", "usage_series", "usage_project", "usage_org", "usage_metric",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("group", ["type", "day"])
+def test_a_month_of_a_level_is_integrated_from_quarters_by_index_and_no_point(plan, group):
+    scans = plan("read_integrals", *integral_arguments(question(*MONTH, group)))
+    # The two ranges of ragged ends are empty here: constants say so, and one empty partition is looked at, at most.
+    assert len({relation for _, relation, _ in points_of(scans)}) <= 1
+    how = {relation: (node, index) for node, relation, index in scans}
+    assert how["usage_quarter_hourly"][1] == "usage_quarter_hourly_level"
+    assert how["usage_delta"][1] == "usage_delta_org"
+
+
+def test_ragged_ends_of_a_level_are_integrated_from_the_points_of_two_days_by_their_index(plan):
+    scans = plan("read_integrals", *integral_arguments(question(*RAGGED, "region")))
+    points = points_of(scans)
+    assert len({relation for _, relation, _ in points}) == 2
+    assert {node for node, _, _ in points} <= {"Bitmap Heap Scan", "Index Scan"}
+
+
+def test_late_samples_are_looked_for_by_index(plan):
+    now_ns = int((FIRST + timedelta(days=20)).timestamp()) * 10**9
+    scans = plan("read_overlaps", [org_id_of("acme")], [101], [MONTH[0]], [MONTH[1]], now_ns)
+    indexes = {
+        (relation, index) for _, relation, index in scans if relation.startswith(("usage_quarter", "usage_delta"))
+    }
+    assert indexes == {("usage_quarter_hourly", "usage_quarter_hourly_level"), ("usage_delta", "usage_delta_org")}
+    assert points_of(scans) == []
+
+
+@pytest.mark.parametrize("name", ["read_samples", "integrate_quarter"])
+def test_a_quarter_of_late_samples_reads_the_points_of_one_day_by_their_index(plan, name):
+    quarter = FIRST + timedelta(days=9, hours=5)
+    scans = plan(name, quarter, quarter + timedelta(minutes=15), [org_id_of("acme")], [101_003])
+    points = points_of(scans)
+    assert len({relation for _, relation, _ in points}) == 1
+    assert {node for node, _, _ in points} <= {"Bitmap Heap Scan", "Index Scan"}
 
 
 def test_a_commit_looks_into_the_ledger_of_its_days_by_key(plan):

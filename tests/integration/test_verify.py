@@ -28,17 +28,18 @@ def fill(url):
                 "name": "disk",
                 "kind": "gauge",
                 "unit": "By",
-                "value": 5.5 + n,
+                "value": 5.5 + n + end % 7,
                 "end": end,
                 "attributes": {"org.id": "acme"},
             }
+            for end in (end, end + 70 * SECOND)
         ]
         for _ in range(1 + n % 2):
             assert export(url, export_request(points)).rejected == 0
 
 
 def rolled(receiver):
-    while get(receiver.url + "/healthz").json["counts"].get("deltas.rolled", 0) < 200:
+    while get(receiver.url + "/healthz").json["counts"].get("deltas.rolled", 0) < 240:
         pass
 
 
@@ -74,6 +75,9 @@ CHANGES = {
     "total hour": ("DELETE FROM usage_total_hourly WHERE {one}", {"total_hours"}),
     "total day": ("UPDATE usage_total_daily SET points = 0 WHERE {one}", {"total_days"}),
     "lowest": ("UPDATE usage_quarter_hourly SET lowest = lowest - 1", {"levels", "days"}),
+    "integral": ("UPDATE usage_quarter_hourly SET integral = integral + 0.1", {"levels"}),
+    "lost integral": ("UPDATE usage_quarter_hourly SET integral = NULL", {"levels"}),
+    "first": ("UPDATE usage_quarter_hourly SET first_ns = first_ns - 1 WHERE last_ns IS NOT NULL", {"levels"}),
     "last": ("UPDATE usage_daily SET last_ns = last_ns + 1 WHERE last_ns IS NOT NULL", {"days"}),
 }  # fmt: skip
 

@@ -69,6 +69,13 @@ def test_the_demo_ends_by_itself_and_the_api_answers_exactly_what_the_sites_reco
     assert len({org for org, *_ in lines}) > 1
     assert all(recorded == answered != "0" for *_, recorded, answered in lines)
     assert f"all {len(lines)} figures are equal" in done.stdout
+    _, _, over_time = done.stdout.partition("What was kept over time")
+    stored = re.findall(
+        r"^ *(\S+) +(\S+) +storage\.snapshot +[\d.]+ [KM]?i?B +[\d.]+ [KM]?i?B h +[\d.]+ s\s*$", over_time, re.MULTILINE
+    )
+    assert sorted(stored) == sorted(
+        (org, project) for org, project, type_, _, _ in lines if type_ == "storage.snapshot"
+    )
 
 
 def test_a_temporary_folder_is_gone_after_the_demo():

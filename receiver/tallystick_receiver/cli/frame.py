@@ -26,7 +26,7 @@ _KNOWN_ERRORS: Final = (
     MigrationError, EditionError, DatabaseTooOldError, NotLoopbackError, EmbeddedMissingError, InvalidQuestion,
     Unavailable, OSError, aiohttp.ClientError,
 )  # fmt: skip
-_FIGURES: Final = ("quantity", "count")
+_FIGURES: Final = ("quantity", "count", "average", "integral")
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import aiohttp
@@ -10,6 +11,7 @@ import click
 
 from tallystick_receiver.cli.completeness import sentence_of
 from tallystick_receiver.cli.frame import as_json_option, run, show
+from tallystick_receiver.readable import readable, readable_hours
 
 _GROUPS = "type,org,project,day,... or dimensions."
 
@@ -42,8 +44,20 @@ def usage_command(
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False, indent=2))
     else:
-        show([{name: row[name] for name in row if name != "level"} for row in found["rows"]], as_json=False)
+        show(_table(found["rows"]), as_json=False)
         click.echo(sentence_of(found["completeness"]))
+
+
+def _table(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows without what people do not look at; where there are levels, their averages and integrals over time."""
+    shown = [{name: row[name] for name in row if name != "level"} for row in rows]
+    if any("level" in row for row in rows):
+        for row, line in zip(rows, shown, strict=True):
+            level = row.get("level", {})
+            average, integral = level.get("average"), level.get("integral")
+            line["average"] = None if average is None else readable(Decimal(average), row["unit"])
+            line["integral"] = None if integral is None else readable_hours(Decimal(integral), row["unit"])
+    return shown
 
 
 async def _get(url: str, query: list[tuple[str, str]], key: str) -> tuple[int, dict[str, Any]]:

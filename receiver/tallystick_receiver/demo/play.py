@@ -20,8 +20,8 @@ from rich.console import Console
 from tallystick_receiver.demo.log_platform import LogPlatform, projects
 from tallystick_receiver.demo.receiver_process import DemoError, receiver
 from tallystick_receiver.demo.sdk import metering_to
-from tallystick_receiver.demo.show import Scene, Screen, addresses, books, comparison
-from tallystick_receiver.demo.tally import Key, Tally, answered, compare
+from tallystick_receiver.demo.show import Scene, Screen, addresses, books, comparison, kept_over_time
+from tallystick_receiver.demo.tally import Key, Tally, answered, compare, kept
 from tallystick_receiver.demo.traffic import Traffic
 
 _SCENE_SECONDS: Final = 1.0
@@ -64,9 +64,11 @@ class Demo:
                 async with metering_to(url) as metering:
                     tally = Tally(metering)
                     await self._perform(tally, usage, stop)
-                matches = compare(tally.recorded(), await usage.ask())
+                answer = await usage.ask()
+                matches = compare(tally.recorded(), answered(answer))
                 completeness = await usage.completeness()
         comparison(self.console, matches)
+        kept_over_time(self.console, kept(answer))
         books(self.console, completeness)
         is_complete = completeness["state"] == "complete"
         return bool(matches) and all(match.is_equal for match in matches) and is_complete
@@ -94,7 +96,7 @@ class Demo:
                 await asyncio.wait_for(stop.wait(), min(left, _SCENE_SECONDS))
             trouble = ""
             try:
-                found = await usage.ask()
+                found = answered(await usage.ask())
             except DemoError as error:  # nothing is lost by it: the platform goes on, and so does the exporter
                 trouble = str(error)
             screen.show(
@@ -117,14 +119,14 @@ class _Usage:
         self._session = session
         self._since = since
 
-    async def ask(self) -> dict[Key, Decimal]:
-        """Usage by organisation, project and type.
+    async def ask(self) -> dict[str, Any]:
+        """The answer by organisation, project and type.
 
         Raises:
             DemoError: the receiver does not answer, or says no.
         """
         end = datetime.now(UTC) + timedelta(hours=1)
-        return answered(await self._get("/api/usage", end, groupBy="org,project,type"))
+        return await self._get("/api/usage", end, groupBy="org,project,type")
 
     async def completeness(self) -> dict[str, Any]:
         """Whether the receiver has all that was announced, as soon as it has compared; call it after the last flush.

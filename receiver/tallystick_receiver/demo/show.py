@@ -14,7 +14,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from tallystick_receiver.demo.tally import Key, Match
+from tallystick_receiver.demo.tally import Kept, Key, Match
+from tallystick_receiver.readable import readable, readable_hours
 
 _HEADINGS: Final = {
     "logs.ingested.bytes": "log bytes",
@@ -111,6 +112,24 @@ def books(console: Console, completeness: Mapping[str, Any]) -> None:
         console.print(
             f"[bold red]completeness: {completeness['state']}, until {completeness['until']}[/]", highlight=False
         )
+
+
+def kept_over_time(console: Console, levels: Sequence[Kept]) -> None:
+    """Print what was kept on average, and for how long: what storage is paid by."""
+    if not levels:
+        return
+    console.print("[bold]What was kept over time[/]")
+    shown = Table(box=None, header_style="bold", padding=(0, 1, 0, 0))
+    for name in ("organisation", "project", "type"):
+        shown.add_column(name, no_wrap=name == "type", overflow="fold")
+    for name in ("average", "over time", "known for"):
+        shown.add_column(name, justify="right", overflow="fold")
+    for level in levels:
+        shown.add_row(
+            *level.key, "-" if level.average is None else readable(level.average, level.unit),
+            readable_hours(level.integral, level.unit), f"{level.covered_seconds:,.1f} s",
+        )  # fmt: skip
+    console.print(shown)
 
 
 def _progress(scene: Scene) -> str:

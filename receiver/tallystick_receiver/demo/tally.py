@@ -94,8 +94,39 @@ def answered(answer: Mapping[str, Any]) -> dict[Key, Decimal]:
     """The rows of /api/usage?groupBy=org,project,type."""
     return {
         Key(row["org"], row["project"] or "", row["type"]): Decimal(row["quantity"])
-        for row in answer["rows"]
+        for row in answer["rows"] if row["quantity"] is not None
     }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """How much of a level was kept over time.
+
+    Attributes:
+        key: whose.
+        unit: of the level.
+        average: weighted by time, of the time covered; None where nothing is.
+        integral: in the unit times seconds.
+        covered_seconds: how long something was known of it.
+    """
+
+    key: Key
+    unit: str
+    average: Decimal | None
+    integral: Decimal
+    covered_seconds: Decimal
+
+
+def kept(answer: Mapping[str, Any]) -> list[Kept]:
+    """The levels of /api/usage?groupBy=org,project,type."""
+    return [
+        Kept(
+            key=Key(row["org"], row["project"] or "", row["type"]), unit=row["unit"],
+            average=None if level["average"] is None else Decimal(level["average"]),
+            integral=Decimal(level["integral"]), covered_seconds=Decimal(level["coveredSeconds"]),
+        )
+        for row in answer["rows"] if (level := row.get("level")) is not None
+    ]  # fmt: skip
 
 
 def compare(recorded: Mapping[Key, Decimal], found: Mapping[Key, Decimal]) -> list[Match]:

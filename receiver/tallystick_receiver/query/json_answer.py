@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, Final
+from decimal import Decimal
+from typing import Any
 
 from tallystick.quantity import text_of
+from tallystick_receiver.holding import integral_unit
 from tallystick_receiver.question import TIME_UNITS, Question
 from tallystick_receiver.store.usage import Usage, UsageRow
-
-_SIGNIFICANT_DIGITS: Final = 18
 
 
 def rfc3339(time: datetime) -> str:
@@ -49,19 +49,23 @@ def _row(row: UsageRow, question: Question) -> dict[str, Any]:
 
 
 def _figures(row: UsageRow) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "type": row.metric, "unit": row.unit, "quantity": text_of(row.quantity), "count": row.points,
-    }  # fmt: skip
+    quantity = _text(row.quantity)
+    found: dict[str, Any] = {"type": row.metric, "unit": row.unit, "quantity": quantity, "count": row.points}
     if row.level is not None:
-        average = row.level.average
-        places = max(0, _SIGNIFICANT_DIGITS - max(average.adjusted() + 1, 0))
         found["level"] = {
-            "last": text_of(row.quantity),
-            "min": text_of(row.level.lowest),
-            "max": text_of(row.level.highest),
-            "avg": text_of(round(average, places)),
+            "last": quantity,
+            "min": _text(row.level.lowest),
+            "max": _text(row.level.highest),
+            "average": _text(row.level.average),
+            "integral": _text(row.level.integral_seconds),
+            "integralUnit": integral_unit(row.unit),
+            "coveredSeconds": _text(row.level.covered_seconds),
         }
     return found
+
+
+def _text(number: Decimal | None) -> str | None:
+    return None if number is None else text_of(number)
 
 
 def _bucket(local: datetime, unit: str) -> str:

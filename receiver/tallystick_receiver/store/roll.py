@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from tallystick_receiver.ranges import QUARTER
 from tallystick_receiver.store.duty import Duty
 from tallystick_receiver.store.statements import statement
 
@@ -30,11 +33,24 @@ def roller(database: Database, telemetry: Telemetry, *, seconds: float, rows_max
 
 
 async def roll(connection: asyncpg.Connection, telemetry: Telemetry, rows_max: int) -> int:
-    """One merge.
+    """One merge, in one transaction.
 
     Returns:
         The delta rows that were merged; `rows_max` means that there may be more.
     """
-    done = await connection.fetchrow(statement("roll_deltas"), rows_max)
+    async with connection.transaction():
+        done = await connection.fetchrow(statement("roll_deltas"), rows_max)
+        await _integrate(connection, done)
     telemetry.add("deltas.rolled", int(done["deltas"]))
     return int(done["rows"])
+
+
+async def _integrate(connection: asyncpg.Connection, done: asyncpg.Record) -> None:
+    """Integrals of quarters whose samples did not come in order, from the points, a quarter at a time."""
+    late: dict[datetime, list[tuple[int, int]]] = defaultdict(list)
+    columns = [done[name] or () for name in ("quarters", "org_ids", "dims_ids")]
+    for quarter, org_id, dims_id in zip(*columns, strict=True):
+        late[quarter].append((org_id, dims_id))
+    for quarter, rows in sorted(late.items()):
+        org_ids, dims_ids = zip(*rows, strict=True)
+        await connection.execute(statement("integrate_quarter"), quarter, quarter + QUARTER, org_ids, dims_ids)

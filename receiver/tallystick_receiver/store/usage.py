@@ -6,14 +6,16 @@ import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Context, Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import asyncpg
 
 from tallystick_receiver.errors import InvalidQuestion
+from tallystick_receiver.holding import Hold, LevelFigures
 from tallystick_receiver.identity import LEVEL, SUM, org_id_of, project_id_of
 from tallystick_receiver.question import Question, matches
 from tallystick_receiver.ranges import Range, Ranges, ranges_of
+from tallystick_receiver.store.integrals import read_integrals
 from tallystick_receiver.store.retention import dropped_before
 from tallystick_receiver.store.statements import statement
 
@@ -26,18 +28,22 @@ _NOTHING: Final = (datetime(1970, 1, 1, tzinfo=UTC),) * 2
 _PROJECT_NEEDS_ORG: Final = "projectId needs orgId: a project's name means something within its organisation only"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LevelFigures:
-    """What a level adds to a row: extremes of single samples, and the sum of the averages of its dimension sets."""
+class _Group(NamedTuple):
+    """What a row is grouped by."""
 
-    lowest: Decimal
-    highest: Decimal
-    average: Decimal
+    org: str | None
+    project: str | None
+    metric_id: int
+    bucket: datetime | None
+    dimensions: tuple[str | None, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageRow:
-    """Usage of one metric in one group; for a level, `quantity` is the last sample."""
+    """Usage of one metric in one group.
+
+    For a level, `quantity` is the last sample, and None where an earlier one held and no other came.
+    """
 
     metric: str
     unit: str
@@ -45,7 +51,7 @@ class UsageRow:
     project: str | None
     bucket: datetime | None
     dimensions: tuple[str | None, ...]
-    quantity: Decimal
+    quantity: Decimal | None
     points: int
     level: LevelFigures | None
 
@@ -58,8 +64,14 @@ class Usage:
     totals: list[UsageRow]
 
 
-async def read_usage(database: Database, question: Question, rows_max: int) -> Usage:
+async def read_usage(database: Database, question: Question, hold: Hold, rows_max: int) -> Usage:
     """All usage that is committed, rolled up or not, late or not.
+
+    Args:
+        database: where.
+        question: what.
+        hold: how long samples of levels hold.
+        rows_max: rows in the answer at most.
 
     Raises:
         InvalidQuestion: the answer has more than `rows_max` rows, needs what was dropped, or names a time zone that
@@ -82,15 +94,17 @@ async def read_usage(database: Database, question: Question, rows_max: int) -> U
         )
         try:
             found = await _read_sums(connection, question, orgs, chosen, rows_max, kept_from)
-            levels = await _read_levels(connection, question, orgs, chosen, rows_max, kept_from)
+            levels = await _read_levels(connection, question, orgs, chosen, rows_max, kept_from, hold)
             whole = replace(question, group_by=("type",))
-            level_totals = await _read_levels(connection, whole, orgs, chosen, rows_max, kept_from) if levels else []
+            level_totals = levels
+            if levels and question.group_by != whole.group_by:
+                level_totals = await _read_levels(connection, whole, orgs, chosen, rows_max, kept_from, hold)
         except asyncpg.InvalidParameterValueError as error:
             raise InvalidQuestion(str(error)) from None
     if len(found) + len(levels) > rows_max:
         raise InvalidQuestion(f"the answer has more than {rows_max} rows: ask for a shorter window or fewer groups")
-    rows = [_row(r, metrics) for r in (*found, *levels)]
-    return Usage(rows=rows, totals=_totals(rows) + [_row(r, metrics) for r in level_totals])
+    sums = [_row(r, metrics) for r in found]
+    return Usage(rows=sums + levels, totals=_totals(sums) + level_totals)
 
 
 async def _read_sums(
@@ -130,14 +144,55 @@ async def _read_levels(
     metrics: dict[int, Any],
     rows_max: int,
     kept_from: dict[str, datetime],
-) -> list[asyncpg.Record]:
+    hold: Hold,
+) -> list[UsageRow]:
+    """Samples from the coarsest rollup, integrals from quarters: rows that either knows of."""
     ids = [i for i, m in metrics.items() if m["kind"] == LEVEL]
     if not ids or not orgs:
         return []
     ranges = ranges_of(question.start, question.end, question.unit, question.zone, hourly=False)
     _refuse_dropped(ranges, kept_from)
     arguments = (*_common(question, orgs, ids, ranges), *_by_dims(question, ranges), rows_max + 1)
-    return list(await connection.fetch(statement("read_levels"), *arguments))
+    sampled = {_group(row): row for row in await connection.fetch(statement("read_levels"), *arguments)}
+    quarters_from = kept_from["usage_quarter_hourly"]
+    integrated = {
+        _group(row): row
+        for row in await read_integrals(
+            connection, question, orgs, ids, hold=hold, quarters_from=quarters_from, rows_max=rows_max + 1
+        )
+    }
+    return [
+        _level_row(
+            sampled.get(group), integrated.get(group), metrics,
+            is_kept=max(question.start, group.bucket or question.start) >= quarters_from,
+        )
+        for group in sampled | integrated
+    ]  # fmt: skip
+
+
+def _group(row: asyncpg.Record) -> _Group:
+    return _Group(row["org"], row["project"], row["metric_id"], row["bucket"], tuple(row["dimensions"]))
+
+
+def _level_row(
+    sampled: asyncpg.Record | None, integrated: asyncpg.Record | None, metrics: dict[int, Any], *, is_kept: bool
+) -> UsageRow:
+    """One row of both halves; at least one of them is there."""
+    some = sampled or integrated
+    assert some is not None  # noqa: S101 - the group is in one of them
+    metric = metrics[some["metric_id"]]
+    integral, covered_ns = (integrated["integral"], integrated["covered"]) if integrated else (Decimal(0), 0)
+    if not is_kept or integral is None:
+        integral, covered_ns = None, None
+    figures = LevelFigures(
+        lowest=sampled and sampled["lowest"], highest=sampled and sampled["highest"], integral=integral,
+        covered_ns=covered_ns,
+    )  # fmt: skip
+    return UsageRow(
+        metric=metric["key"], unit=metric["unit"], org=some["org"], project=some["project"], bucket=some["bucket"],
+        dimensions=tuple(some["dimensions"]), quantity=sampled and sampled["quantity"],
+        points=sampled["points"] if sampled else 0, level=figures,
+    )  # fmt: skip
 
 
 def _refuse_dropped(ranges: Ranges, kept_from: dict[str, datetime]) -> None:
@@ -183,25 +238,20 @@ def _columns(ranges: list[Range]) -> tuple[list[datetime], list[datetime]]:
 
 def _row(row: asyncpg.Record, metrics: dict[int, Any]) -> UsageRow:
     metric = metrics[row["metric_id"]]
-    figures = (
-        LevelFigures(lowest=row["lowest"], highest=row["highest"], average=row["average"])
-        if metric["kind"] == LEVEL
-        else None
-    )
     return UsageRow(
         metric=metric["key"], unit=metric["unit"], org=row["org"], project=row["project"], bucket=row["bucket"],
-        dimensions=tuple(row["dimensions"]), quantity=row["quantity"], points=row["points"], level=figures,
+        dimensions=tuple(row["dimensions"]), quantity=row["quantity"], points=row["points"], level=None,
     )  # fmt: skip
 
 
 def _totals(rows: list[UsageRow]) -> list[UsageRow]:
-    """Sums add up exactly; levels do not and are asked for again."""
+    """Sums add up exactly."""
     totals: dict[tuple[str, str], UsageRow] = {}
     for row in rows:
-        if row.level is not None:
+        if row.quantity is None:
             continue
         before = totals.get((row.metric, row.unit))
-        quantity, points = (before.quantity, before.points) if before else (Decimal(0), 0)
+        quantity, points = (before.quantity or Decimal(0), before.points) if before else (Decimal(0), 0)
         totals[row.metric, row.unit] = replace(
             row, org=None, project=None, bucket=None, dimensions=(), quantity=_WIDE.add(quantity, row.quantity),
             points=points + row.points,

@@ -20,15 +20,19 @@ WITH series AS MATERIALIZED (
     FROM usage_point t
     JOIN series s ON s.org_id = t.org_id AND s.series_id = t.series_id AND s.kind = 'level'
     WHERE t.ts >= $1 AND t.ts < $2
+), held AS (
+    SELECT *, lead(ns) OVER (PARTITION BY org_id, quarter, dims_id ORDER BY ns, quantity) AS next_ns
+    FROM sample
 )
-INSERT INTO usage_quarter_hourly (org_id, quarter, dims_id, quantity, points, lowest, highest, last, last_ns)
-SELECT b.org_id, b.quarter, s.dims_id, sum(b.quantity), sum(b.points), NULL, NULL, NULL, NULL
+INSERT INTO usage_quarter_hourly
+    (org_id, quarter, dims_id, quantity, points, lowest, highest, last, last_ns, first_ns, integral)
+SELECT b.org_id, b.quarter, s.dims_id, sum(b.quantity), sum(b.points), NULL, NULL, NULL, NULL, NULL, NULL
 FROM by_series b
 JOIN series s ON s.org_id = b.org_id AND s.series_id = b.series_id AND s.kind = 'sum'
 GROUP BY 1, 2, 3
 UNION ALL
 SELECT org_id, quarter, dims_id, sum(quantity), count(*), min(quantity), max(quantity),
-       (array_agg(quantity ORDER BY ns DESC, quantity DESC))[1], max(ns)
-FROM sample
+       max(quantity) FILTER (WHERE next_ns IS NULL), max(ns), min(ns), coalesce(sum(quantity * (next_ns - ns)), 0)
+FROM held
 GROUP BY 1, 2, 3
 ORDER BY 1, 2, 3

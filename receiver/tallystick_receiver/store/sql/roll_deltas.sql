@@ -1,4 +1,6 @@
 -- Merge waiting deltas into the four rollups, in one statement: whoever reads sees them in one place or the other.
+-- Samples of a level after the last or before the first of their quarter extend its integral; for others it becomes
+-- null, their quarters are returned, and integrate_quarter.sql follows in the same transaction.
 -- $1 delta rows taken at most. Index: usage_*_pk.
 WITH taken AS (
     DELETE FROM usage_delta
@@ -15,16 +17,21 @@ WITH taken AS (
     FROM entry
     WHERE level_ns IS NULL
     GROUP BY org_id, quarter, dims_id
+), sample AS (
+    SELECT org_id, quarter, dims_id, quantity, points, level_ns,
+           lead(level_ns) OVER (PARTITION BY org_id, quarter, dims_id ORDER BY level_ns, quantity) AS next_ns
+    FROM entry
+    WHERE level_ns IS NOT NULL
 ), level_quarter AS MATERIALIZED (
     SELECT org_id, quarter, dims_id, sum(quantity) AS quantity, sum(points) AS points,
            min(quantity) AS lowest, max(quantity) AS highest,
-           (array_agg(quantity ORDER BY level_ns DESC, quantity DESC))[1] AS last, max(level_ns) AS last_ns
-    FROM entry
-    WHERE level_ns IS NOT NULL
+           max(quantity) FILTER (WHERE next_ns IS NULL) AS last, max(level_ns) AS last_ns,
+           min(level_ns) AS first_ns, coalesce(sum(quantity * (next_ns - level_ns)), 0) AS integral
+    FROM sample
     GROUP BY org_id, quarter, dims_id
 ), quarter AS (
     SELECT org_id, quarter, dims_id, quantity, points, NULL::numeric AS lowest, NULL::numeric AS highest,
-           NULL::numeric AS last, NULL::bigint AS last_ns
+           NULL::numeric AS last, NULL::bigint AS last_ns, NULL::bigint AS first_ns, NULL::numeric AS integral
     FROM sum_quarter
     UNION ALL
     SELECT * FROM level_quarter
@@ -47,15 +54,22 @@ WITH taken AS (
     GROUP BY 1, 2, 3, 4
 ), write_quarter AS (
     INSERT INTO usage_quarter_hourly AS u
-        (org_id, quarter, dims_id, quantity, points, lowest, highest, last, last_ns)
-    SELECT org_id, quarter, dims_id, quantity, points, lowest, highest, last, last_ns
+        (org_id, quarter, dims_id, quantity, points, lowest, highest, last, last_ns, first_ns, integral)
+    SELECT org_id, quarter, dims_id, quantity, points, lowest, highest, last, last_ns, first_ns, integral
     FROM quarter
     ORDER BY org_id, quarter, dims_id
     ON CONFLICT (org_id, quarter, dims_id) DO UPDATE
     SET quantity = u.quantity + excluded.quantity, points = u.points + excluded.points,
         lowest = least(u.lowest, excluded.lowest), highest = greatest(u.highest, excluded.highest),
         last = CASE WHEN (excluded.last_ns, excluded.last) > (u.last_ns, u.last) THEN excluded.last ELSE u.last END,
-        last_ns = greatest(u.last_ns, excluded.last_ns)
+        last_ns = greatest(u.last_ns, excluded.last_ns), first_ns = least(u.first_ns, excluded.first_ns),
+        integral = CASE
+            WHEN excluded.first_ns > u.last_ns
+                THEN u.integral + u.last * (excluded.first_ns - u.last_ns) + excluded.integral
+            WHEN excluded.last_ns < u.first_ns
+                THEN excluded.integral + excluded.last * (u.first_ns - excluded.last_ns) + u.integral
+        END
+    RETURNING org_id, quarter, dims_id, last_ns IS NOT NULL AND integral IS NULL AS is_open
 ), write_day AS (
     INSERT INTO usage_daily AS u (org_id, day, dims_id, quantity, points, lowest, highest, last, last_ns)
     SELECT org_id, day, dims_id, quantity, points, lowest, highest, last, last_ns
@@ -82,4 +96,8 @@ WITH taken AS (
     ON CONFLICT (org_id, day, project_id, metric_id) DO UPDATE
     SET quantity = u.quantity + excluded.quantity, points = u.points + excluded.points
 )
-SELECT count(*) AS rows, coalesce(sum(cardinality(dims_ids)), 0) AS deltas FROM taken
+SELECT count(*) AS rows, coalesce(sum(cardinality(dims_ids)), 0) AS deltas,
+       (SELECT array_agg(quarter) FROM write_quarter WHERE is_open) AS quarters,
+       (SELECT array_agg(org_id) FROM write_quarter WHERE is_open) AS org_ids,
+       (SELECT array_agg(dims_id) FROM write_quarter WHERE is_open) AS dims_ids
+FROM taken
