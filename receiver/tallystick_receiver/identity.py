@@ -10,8 +10,6 @@ from typing import Any, Final
 from tallystick_receiver.attributes import Attributes
 
 NO_PROJECT: Final = 0
-SUM: Final = "sum"
-LEVEL: Final = "level"
 
 
 def identity_text(*parts: Any) -> str:  # noqa: ANN401 - any JSON values

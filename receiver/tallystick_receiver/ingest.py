@@ -106,11 +106,11 @@ class Ingest:
         return self._receipt(batch, verdict)
 
     def _receipt(self, batch: Batch, verdict: Verdict) -> Receipt:
-        refused = batch.refused_count + len(verdict.conflicts)
+        refused = batch.refused_count + verdict.refused
         self._telemetry.add("points.accepted", verdict.accepted)
         self._telemetry.add("points.duplicate", verdict.duplicates)
         self._telemetry.add("points.stale", batch.staleness_marks)
-        self._telemetry.add("points.refused", len(verdict.conflicts), label="conflict")
+        self._telemetry.add("points.refused", verdict.refused, label="conflict")
         for point in batch.refused:
             self._telemetry.add("points.refused", label=point.reason.value)
         self._telemetry.add("quarantine.lost", batch.refused_count - len(batch.refused))

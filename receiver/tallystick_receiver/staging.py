@@ -34,11 +34,18 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What became of one request's admitted points."""
+    """What became of one request's admitted points.
+
+    Attributes:
+        accepted, duplicates: how many points.
+        conflicts: the points that were stored before with another value or start.
+        refused: how many points as they were sent the conflicts are: the two halves of a histogram are one.
+    """
 
     accepted: int
     duplicates: int
     conflicts: Points
+    refused: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

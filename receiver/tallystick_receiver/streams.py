@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Final
 
@@ -11,6 +11,9 @@ import numpy as np
 from tallystick.refusal import Reason, Refused
 from tallystick.semconv import (
     ID_LENGTH_MAX,
+    KIND_HISTOGRAM,
+    KIND_LEVEL,
+    KIND_OPERATIONS,
     METRIC_NAME_LENGTH_MAX,
     METRIC_OVERFLOW,
     ORG_ALIASES,
@@ -28,7 +31,6 @@ from tallystick_receiver.attributes import (
     dimension_value,
 )
 from tallystick_receiver.identity import (
-    LEVEL,
     Stream,
     Writer,
     id_of,
@@ -66,6 +68,7 @@ class Metric:
     """One metric under one scope and family, with the streams seen so far, by their attributes' bytes.
 
     A negative number -1-n stands for the refusal n: what is refused once is refused as fast the next time.
+    `operations` is where the counts of a histogram go, whose sums are this metric.
     """
 
     family: Family
@@ -73,6 +76,7 @@ class Metric:
     key: str
     unit: str
     kind: str
+    operations: Metric | None = None
     by_attributes: dict[bytes, int] = field(default_factory=dict)
     refusals: list[Refused] = field(default_factory=list)
 
@@ -88,6 +92,7 @@ class Streams:
     def _forget(self) -> None:
         self.ids = np.zeros((1024, _COLUMNS), dtype=np.int64)
         self.is_level = np.zeros(1024, dtype=bool)
+        self.is_operations = np.zeros(1024, dtype=bool)
         self.is_described = np.zeros(1024, dtype=bool)
         self.undescribed: dict[int, Stream] = {}
         self.described_writers: set[int] = set()
@@ -135,7 +140,10 @@ class Streams:
             raise Refused(Reason.INVALID_NAME, "the metric has no name")
         check_text(name, METRIC_NAME_LENGTH_MAX, Reason.INVALID_NAME)
         check_text(unit, UNIT_LENGTH_MAX, Reason.INVALID_NAME)
-        return Metric(family=family, scope=scope, key=name.lower(), unit=unit, kind=kind)
+        made = Metric(family=family, scope=scope, key=name.lower(), unit=unit, kind=kind)
+        if kind == KIND_HISTOGRAM:
+            made.operations = replace(made, kind=KIND_OPERATIONS, by_attributes={}, refusals=[])
+        return made
 
     def stream(self, metric: Metric, attributes: Attributes) -> int:
         """The row of a stream, made on first sight.
@@ -203,6 +211,7 @@ class Streams:
         if row == len(self.ids):
             self.ids = np.concatenate([self.ids, np.zeros_like(self.ids)])
             self.is_level = np.concatenate([self.is_level, np.zeros_like(self.is_level)])
+            self.is_operations = np.concatenate([self.is_operations, np.zeros_like(self.is_operations)])
             self.is_described = np.concatenate([self.is_described, np.zeros_like(self.is_described)])
         self.ids[row] = (
             org_id_of(stream.org),
@@ -210,7 +219,8 @@ class Streams:
             id_of(identity),
             metric_id_of(stream.metric, stream.unit, stream.kind),
         )
-        self.is_level[row] = stream.kind == LEVEL
+        self.is_level[row] = stream.kind == KIND_LEVEL
+        self.is_operations[row] = stream.kind == KIND_OPERATIONS
         self.undescribed[row] = stream
         self._index[digest] = row
         return row

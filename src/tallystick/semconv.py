@@ -14,6 +14,13 @@ SERVICE_INSTANCE_ID: Final = "service.instance.id"
 METRIC_OVERFLOW: Final = "otel.metric.overflow"
 """True on the point that holds what came above an SDK's cardinality limit (OTel specification, metrics SDK)."""
 
+KIND_SUM: Final = "sum"
+KIND_LEVEL: Final = "level"
+KIND_HISTOGRAM: Final = "histogram"
+"""The quantity of a histogram: its sum."""
+KIND_OPERATIONS: Final = "operations"
+"""The number of operations of a histogram: its count."""
+
 INT64_MAX: Final = 2**63 - 1
 INT64_MIN: Final = -(2**63)
 

@@ -13,7 +13,15 @@ from tallystick_receiver.attributes import Attributes
 from tallystick_receiver.errors import Malformed
 from tallystick_receiver.identity import identity_text
 from tallystick_receiver.otlp.attributes import decode_attributes, decode_text
-from tallystick_receiver.otlp.metric_kinds import RESOURCE_ATTRIBUTES_MAX, SHAPES, WITH_TEMPORALITY, Shape, kind_of
+from tallystick_receiver.otlp.histogram_points import scan_histogram_points
+from tallystick_receiver.otlp.metric_kinds import (
+    HISTOGRAMS,
+    RESOURCE_ATTRIBUTES_MAX,
+    SHAPES,
+    WITH_TEMPORALITY,
+    Shape,
+    kind_of,
+)
 from tallystick_receiver.otlp.protobuf_points import POINT_TAG, scan_points
 from tallystick_receiver.otlp.scan import Block, Scan
 from tallystick_receiver.otlp.wire import LEN, VARINT, Buffer, delimited, fields, read_varint
@@ -107,6 +115,8 @@ def _scan_metric(
     for at, to in spans:
         if isinstance(metric, Refused):
             _refuse_points(buffer, at, to, metric, block, scan)
+        elif head.shape in HISTOGRAMS:
+            scan_histogram_points(buffer, at, to, block, head.shape, scan)
         else:
             scan_points(buffer, at, to, block, metric, scan)
 

@@ -171,6 +171,8 @@ class Scan:
             fresh = mask & ~refused
             refused |= mask
             for position in np.flatnonzero(fresh).tolist():
+                if self.streams.is_operations[columns.row[position]]:
+                    continue  # the count of a histogram whose sum was refused: it is one point
                 block = self._blocks[columns.block[position]]
                 self.refuse(Refused(reason), block, int(columns.at[position]), int(columns.to[position]))
         self._keep(columns, np.flatnonzero(~refused))

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 
+from tallystick.semconv import KIND_LEVEL, KIND_SUM
 from tallystick_receiver.errors import InvalidQuestion
-from tallystick_receiver.identity import LEVEL, SUM, org_id_of, project_id_of
+from tallystick_receiver.identity import org_id_of, project_id_of
 from tallystick_receiver.question import Question
 from tallystick_receiver.ranges import Range, Ranges, ranges_of
+from tallystick_receiver.store.join_kinds import KINDS_OF_A_ROW, Row, join_kinds
 from tallystick_receiver.store.retention import dropped_before
 from tallystick_receiver.store.statements import statement
 
@@ -100,10 +102,12 @@ async def _read_sums(
     metrics: dict[int, Any],
     rows_max: int,
     kept_from: dict[str, datetime],
-) -> list[asyncpg.Record]:
-    ids = [i for i, m in metrics.items() if m["kind"] == SUM]
+) -> list[Row]:
+    ids = [i for i, m in metrics.items() if m["kind"] != KIND_LEVEL]
     if not ids or not orgs:
         return []
+    if any(metrics[i]["kind"] != KIND_SUM for i in ids):
+        rows_max *= KINDS_OF_A_ROW
     by_dims = bool(question.dimensions or question.filters)
     ranges = ranges_of(question.start, question.end, question.unit, question.zone, hourly=not by_dims)
     _refuse_dropped(ranges, kept_from)
@@ -113,14 +117,14 @@ async def _read_sums(
             *_by_dims(question, ranges),
             rows_max + 1,
         )
-        return list(await connection.fetch(statement("read_usage_by_dims"), *arguments))
+        return join_kinds(await connection.fetch(statement("read_usage_by_dims"), *arguments), metrics)
     arguments = (
         *_common(question, orgs, ids, ranges),
         *_columns(ranges.hours),
         *_columns(ranges.days),
         rows_max + 1,
     )
-    return list(await connection.fetch(statement("read_usage_totals"), *arguments))
+    return join_kinds(await connection.fetch(statement("read_usage_totals"), *arguments), metrics)
 
 
 async def _read_levels(
@@ -131,7 +135,7 @@ async def _read_levels(
     rows_max: int,
     kept_from: dict[str, datetime],
 ) -> list[asyncpg.Record]:
-    ids = [i for i, m in metrics.items() if m["kind"] == LEVEL]
+    ids = [i for i, m in metrics.items() if m["kind"] == KIND_LEVEL]
     if not ids or not orgs:
         return []
     ranges = ranges_of(question.start, question.end, question.unit, question.zone, hourly=False)
@@ -187,11 +191,11 @@ def _matches(key: str, types: tuple[str, ...]) -> bool:
     return not wanted or any(key.startswith(t[:-1]) if t.endswith("*") else key == t for t in wanted)
 
 
-def _row(row: asyncpg.Record, metrics: dict[int, Any]) -> UsageRow:
+def _row(row: Row, metrics: dict[int, Any]) -> UsageRow:
     metric = metrics[row["metric_id"]]
     figures = (
         LevelFigures(lowest=row["lowest"], highest=row["highest"], average=row["average"])
-        if metric["kind"] == LEVEL
+        if metric["kind"] == KIND_LEVEL
         else None
     )
     return UsageRow(

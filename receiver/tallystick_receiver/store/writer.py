@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import asyncpg
@@ -17,9 +18,9 @@ from tallystick_receiver.identity import (
     org_id_of,
     project_id_of,
 )
-from tallystick_receiver.points import Batch
+from tallystick_receiver.points import Batch, RefusedPoint
 from tallystick_receiver.staging import Verdict, collections_of
-from tallystick_receiver.store.as_otlp import refused_point, refused_points
+from tallystick_receiver.store.as_otlp import Identities, as_refused, refused_points
 from tallystick_receiver.store.commit import commit
 from tallystick_receiver.store.dictionary import Collisions, describe
 from tallystick_receiver.store.partitions import DAY_NS, Partitions, days_of
@@ -90,18 +91,23 @@ class UsageWriter:
             connection, collections_of(batches), refused, self._now_ns(), self._quarantine_rows_max
         )
         self._telemetry.add("quarantine.lost", lost)
-        await self._keep_conflicts(connection, batches, staged.verdicts)
-        return staged.verdicts
+        return await self._keep_conflicts(connection, batches, staged.verdicts)
 
     async def _keep_conflicts(
         self, connection: asyncpg.Connection, batches: list[Batch], verdicts: list[Verdict]
-    ) -> None:
+    ) -> list[Verdict]:
         """Conflicts are rare: they are described in a second transaction, before anybody is answered."""
+        judged = []
         for batch, verdict in zip(batches, verdicts, strict=True):
+            points: list[RefusedPoint] = []
             if len(verdict.conflicts):
-                points = await refused_points(connection, verdict.conflicts, Reason.CONFLICT, batch.credential_org)
+                points = await refused_points(
+                    connection, verdict.conflicts, Reason.CONFLICT, batch.credential_org, beside=batch.points
+                )
                 lost = await write_quarantine(connection, points, self._now_ns(), self._quarantine_rows_max)
                 self._telemetry.add("quarantine.lost", lost)
+            judged.append(replace(verdict, refused=len(points)))
+        return judged
 
 
 async def _refuse_dropped(connection: asyncpg.Connection, batch: Batch, dropped: set[int]) -> None:
@@ -110,9 +116,13 @@ async def _refuse_dropped(connection: asyncpg.Connection, batch: Batch, dropped:
     days = list(dropped)
     mask = np.isin(end_ns // DAY_NS, days) | np.isin((end_ns - 1) // DAY_NS, days)
     points = batch.points.take(mask)
-    batch.refused += await refused_points(connection, points, Reason.TOO_OLD, batch.credential_org)
+    _refuse(batch, await refused_points(connection, points, Reason.TOO_OLD, batch.credential_org, beside=batch.points))
     batch.points = batch.points.take(~mask)
-    batch.refused_count += len(points)
+
+
+def _refuse(batch: Batch, refused: list[RefusedPoint]) -> None:
+    batch.refused += refused
+    batch.refused_count += len(refused)
 
 
 def _has_collision(batch: Batch, collisions: Collisions) -> bool:
@@ -142,11 +152,9 @@ def _refuse_collisions(batch: Batch, collisions: Collisions) -> None:
     bad_writers = [number for number in writers if ("writer", number) in collisions]
     mask = np.isin(batch.points.series_id, bad_series) | np.isin(batch.points.writer_id, bad_writers)
     points = batch.points.take(mask)
-    for position in range(len(points)):
-        stream = streams.get(int(points.series_id[position]))
-        writer = writers.get(int(points.writer_id[position]))
-        if stream is not None and writer is not None:
-            reason = Reason.IDENTITY_COLLISION
-            batch.refused.append(refused_point(stream, writer, points, position, reason, batch.credential_org))
+    known = np.isin(points.series_id, list(streams)) & np.isin(points.writer_id, list(writers))
+    identities = Identities(streams=streams, writers=writers)
+    reason = Reason.IDENTITY_COLLISION
+    _refuse(batch, as_refused(points.take(known), identities, reason, batch.credential_org, beside=batch.points))
+    batch.refused_count += int((~known).sum())
     batch.points = batch.points.take(~mask)
-    batch.refused_count += len(points)
