@@ -40,7 +40,7 @@ class _Waiting:
 
     @property
     def size(self) -> int:
-        return len(self.batch.points) + len(self.batch.refused) + 1
+        return len(self.batch.points) + len(self.batch.cumulative) + len(self.batch.refused) + 1
 
 
 class Ingest:
@@ -91,7 +91,7 @@ class Ingest:
         """
         if self._stopping:
             raise Unavailable("the receiver stops")
-        if not len(batch.points) and not batch.refused:
+        if not len(batch.points) and not len(batch.cumulative) and not batch.refused:
             return self._receipt(batch, Verdict(accepted=0, duplicates=0, conflicts=batch.points))
         waiting = _Waiting(batch, asyncio.get_running_loop().create_future())
         if self._waiting and self._waiting + waiting.size > self._points_waiting_max:

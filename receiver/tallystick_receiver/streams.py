@@ -76,6 +76,7 @@ class Metric:
     key: str
     unit: str
     kind: str
+    is_cumulative: bool = False
     operations: Metric | None = None
     by_attributes: dict[bytes, int] = field(default_factory=dict)
     refusals: list[Refused] = field(default_factory=list)
@@ -93,6 +94,7 @@ class Streams:
         self.ids = np.zeros((1024, _COLUMNS), dtype=np.int64)
         self.is_level = np.zeros(1024, dtype=bool)
         self.is_operations = np.zeros(1024, dtype=bool)
+        self.is_cumulative = np.zeros(1024, dtype=bool)
         self.is_described = np.zeros(1024, dtype=bool)
         self.undescribed: dict[int, Stream] = {}
         self.described_writers: set[int] = set()
@@ -130,7 +132,9 @@ class Streams:
         )
         return Source(writer=writer, writer_id=id_of(writer.identity), family=family)
 
-    def metric(self, family: Family, scope: str, name: str, unit: str, kind: str) -> Metric:
+    def metric(
+        self, family: Family, scope: str, name: str, unit: str, kind: str, *, is_cumulative: bool = False
+    ) -> Metric:
         """One metric's streams.
 
         Raises:
@@ -140,7 +144,9 @@ class Streams:
             raise Refused(Reason.INVALID_NAME, "the metric has no name")
         check_text(name, METRIC_NAME_LENGTH_MAX, Reason.INVALID_NAME)
         check_text(unit, UNIT_LENGTH_MAX, Reason.INVALID_NAME)
-        made = Metric(family=family, scope=scope, key=name.lower(), unit=unit, kind=kind)
+        made = Metric(
+            family=family, scope=scope, key=name.lower(), unit=unit, kind=kind, is_cumulative=is_cumulative
+        )  # fmt: skip
         if kind == KIND_HISTOGRAM:
             made.operations = replace(made, kind=KIND_OPERATIONS, by_attributes={}, refusals=[])
         return made
@@ -170,6 +176,7 @@ class Streams:
             kind=metric.kind,
             dimensions=dimensions,
             scope=metric.scope,
+            is_cumulative=metric.is_cumulative,
         )
         return self._row(stream)
 
@@ -212,6 +219,7 @@ class Streams:
             self.ids = np.concatenate([self.ids, np.zeros_like(self.ids)])
             self.is_level = np.concatenate([self.is_level, np.zeros_like(self.is_level)])
             self.is_operations = np.concatenate([self.is_operations, np.zeros_like(self.is_operations)])
+            self.is_cumulative = np.concatenate([self.is_cumulative, np.zeros_like(self.is_cumulative)])
             self.is_described = np.concatenate([self.is_described, np.zeros_like(self.is_described)])
         self.ids[row] = (
             org_id_of(stream.org),
@@ -221,6 +229,7 @@ class Streams:
         )
         self.is_level[row] = stream.kind == KIND_LEVEL
         self.is_operations[row] = stream.kind == KIND_OPERATIONS
+        self.is_cumulative[row] = stream.is_cumulative
         self.undescribed[row] = stream
         self._index[digest] = row
         return row

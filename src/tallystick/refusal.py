@@ -15,7 +15,6 @@ class Reason(StrEnum):
     INVALID_ID = "invalid_id"
     INVALID_NAME = "invalid_name"
     TEMPORALITY_UNSPECIFIED = "temporality_unspecified"
-    CUMULATIVE_UNSUPPORTED = "cumulative_unsupported"
     NON_MONOTONIC_DELTA = "non_monotonic_delta"
     SUMMARY_UNSUPPORTED = "summary_unsupported"
     VALUE_MISSING = "value_missing"
@@ -45,7 +44,6 @@ MEANING: Final[dict[Reason, str]] = {
     Reason.INVALID_ID: "org.id or project.id is not a text of 1 to 255 characters",
     Reason.INVALID_NAME: "the metric has no name, or name or unit is longer than OTel allows",
     Reason.TEMPORALITY_UNSPECIFIED: "the metric does not say delta or cumulative",
-    Reason.CUMULATIVE_UNSUPPORTED: "cumulative sums are not converted yet; let the SDK send deltas",
     Reason.NON_MONOTONIC_DELTA: "a delta of a sum that may go down does not say how much there is; send it cumulative",
     Reason.SUMMARY_UNSUPPORTED: "a Summary has no temporality and is not billable",
     Reason.VALUE_MISSING: "the point has no value",

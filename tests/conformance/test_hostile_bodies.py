@@ -122,7 +122,6 @@ BAD_POINTS = {
     "invalid_id": {"attributes": {"org.id": True}},
     "invalid_name": {"name": "n" * 300},
     "temporality_unspecified": {"temporality": 0},
-    "cumulative_unsupported": {"temporality": CUMULATIVE},
     "non_monotonic_delta": {"monotonic": False},
     "value_missing": {"value": None},
     "not_a_number": {"value": float("nan")},

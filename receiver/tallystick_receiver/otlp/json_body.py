@@ -157,16 +157,16 @@ def _metric(
     temporality = _get(content, "aggregationTemporality") or 0
     temporality = _TEMPORALITY.get(temporality, temporality) if isinstance(temporality, str) else temporality
     try:
-        kind = kind_of(shape, temporality, monotonic=bool(_get(content, "isMonotonic")))
+        kind, is_cumulative = kind_of(shape, temporality, monotonic=bool(_get(content, "isMonotonic")))
         pairs = [[k, v] for k, v in _attributes(_get(scope, "attributes") or [], ATTRIBUTES_MAX)]
         scope_text = identity_text(_get(scope, "name") or "", _get(scope, "version") or "", pairs, schema_url)
         name, unit = _get(message, "name") or "", _get(message, "unit") or ""
         if not isinstance(name, str) or not isinstance(unit, str):
             raise Refused(Reason.INVALID_NAME)  # noqa: TRY301 - one way out for all refusals
-        key = (source.family, scope_text, name, unit, kind)
+        key = (source.family, scope_text, name, unit, kind, is_cumulative)
         metric = scan.streams.metrics.get(key)
         if metric is None:
-            metric = scan.streams.metric(source.family, scope_text, name, unit, kind)
+            metric = scan.streams.metric(source.family, scope_text, name, unit, kind, is_cumulative=is_cumulative)
             scan.streams.metrics[key] = metric
     except Refused as refused:
         return refused

@@ -29,26 +29,25 @@ HISTOGRAMS: Final = frozenset({Shape.HISTOGRAM, Shape.EXPONENTIAL_HISTOGRAM})
 WITH_TEMPORALITY: Final = HISTOGRAMS | {Shape.SUM}
 
 
-def kind_of(shape: int, temporality: int, *, monotonic: bool) -> str:
+def kind_of(shape: int, temporality: int, *, monotonic: bool) -> tuple[str, bool]:
     """What a metric's points say: a cumulative sum that may go down is how much there is, as a gauge is.
 
+    Returns:
+        The kind, and whether its points are cumulative: values that are converted to what they add.
+
     Raises:
-        Refused: a kind that cannot be counted (yet), or no temporality.
+        Refused: a kind that cannot be counted, or no temporality.
     """
     if shape == Shape.GAUGE:
-        return KIND_LEVEL
+        return KIND_LEVEL, False
     if shape == Shape.SUMMARY:
         raise Refused(Reason.SUMMARY_UNSUPPORTED)
     if temporality not in (DELTA, CUMULATIVE):
         raise Refused(Reason.TEMPORALITY_UNSPECIFIED)
     if shape in HISTOGRAMS:
-        if temporality == CUMULATIVE:
-            raise Refused(Reason.CUMULATIVE_UNSUPPORTED)
-        return KIND_HISTOGRAM
+        return KIND_HISTOGRAM, temporality == CUMULATIVE
     if not monotonic:
         if temporality == CUMULATIVE:
-            return KIND_LEVEL
+            return KIND_LEVEL, False
         raise Refused(Reason.NON_MONOTONIC_DELTA)
-    if temporality == CUMULATIVE:
-        raise Refused(Reason.CUMULATIVE_UNSUPPORTED)
-    return KIND_SUM
+    return KIND_SUM, temporality == CUMULATIVE

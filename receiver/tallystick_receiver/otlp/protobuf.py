@@ -203,12 +203,14 @@ def _metric(envelope: _Envelope, head: _Head, source: Source | Refused, scan: Sc
     metric = scan.streams.metrics.get(key)
     if metric is None:
         try:
+            kind, is_cumulative = kind_of(head.shape, head.temporality, monotonic=bool(head.monotonic))
             metric = scan.streams.metric(
                 source.family,
                 _scope_text(envelope),
                 decode_text(head.name, 0, len(head.name)),
                 decode_text(head.unit, 0, len(head.unit)),
-                kind_of(head.shape, head.temporality, monotonic=bool(head.monotonic)),
+                kind,
+                is_cumulative=is_cumulative,
             )
         except Refused as refused:
             return refused

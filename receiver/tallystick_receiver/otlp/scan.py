@@ -94,6 +94,7 @@ class Scan:
         self._points_max = points_max
         self._read = _ReadPoints()
         self._parts: list[Points] = []
+        self._cumulative: list[Points] = []
         self._new_streams: dict[int, Stream] = {}
         self._blocks: list[Block] = []
         self._refused: list[RefusedPoint] = []
@@ -184,6 +185,7 @@ class Scan:
         writers = {s.writer_id: s.writer for s in sources if s.writer_id not in described}
         return Batch(
             points=Points.consume(self._parts),
+            cumulative=Points.consume(self._cumulative),
             streams=list(self._new_streams.values()),
             writers=list(writers.values()),
             refused=self._refused,
@@ -209,7 +211,8 @@ class Scan:
         ids, is_level = self.streams.ids, self.streams.is_level[row]
         start = columns.start[kept].astype(np.int64)
         self._new_streams |= self.streams.describe(row)
-        self._parts.append(
+        self._sort_in(
+            row,
             Points(
                 org_id=ids[row, ORG],
                 dims_id=ids[row, DIMS],
@@ -222,8 +225,16 @@ class Scan:
                 exponent=exponent,
                 is_level=is_level,
                 is_anonymous=anonymous,
-            )
+            ),
         )
+
+    def _sort_in(self, row: np.ndarray, points: Points) -> None:
+        is_cumulative = self.streams.is_cumulative[row]
+        if not is_cumulative.any():
+            self._parts.append(points)
+            return
+        self._parts.append(points.take(~is_cumulative))
+        self._cumulative.append(points.take(is_cumulative))
 
 
 def _column(values: array[int] | array[float], dtype: type) -> np.ndarray:

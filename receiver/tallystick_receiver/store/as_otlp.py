@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -23,7 +23,7 @@ from tallystick.semconv import (
     SERVICE_NAME,
     SERVICE_NAMESPACE,
 )
-from tallystick_receiver.identity import Stream, Writer
+from tallystick_receiver.identity import Stream, Writer, id_of
 from tallystick_receiver.points import Points, RefusedPoint
 from tallystick_receiver.store.histogram_pairs import Histogram, histograms_of, sum_series_of
 from tallystick_receiver.store.statements import statement
@@ -93,6 +93,8 @@ def _identities(row: asyncpg.Record) -> tuple[Stream, Writer]:
         org=org, project=project, metric=key, unit=unit, kind=kind,
         dimensions=[(name, value) for name, value in dimensions], scope=row["scope"],
     )  # fmt: skip
+    if id_of(stream.series_identity) != row["series_id"]:
+        stream = replace(stream, is_cumulative=True)
     writer = Writer(
         credential_org=row["credential_org"],
         namespace=row["namespace"],
@@ -107,7 +109,7 @@ def _number_request(stream: Stream, writer: Writer, points: Points, position: in
     if stream.kind == KIND_LEVEL:
         point = metric.gauge.data_points.add()
     else:
-        metric.sum.aggregation_temporality = AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
+        metric.sum.aggregation_temporality = _temporality(stream)
         metric.sum.is_monotonic = True
         point = metric.sum.data_points.add()
     point.start_time_unix_nano = int(points.start_ns[position])
@@ -123,7 +125,7 @@ def _number_request(stream: Stream, writer: Writer, points: Points, position: in
 
 def _histogram_request(stream: Stream, writer: Writer, found: Histogram) -> ExportMetricsServiceRequest:
     request, metric = _envelope(stream, writer)
-    metric.histogram.aggregation_temporality = AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
+    metric.histogram.aggregation_temporality = _temporality(stream)
     metric.histogram.data_points.add(
         start_time_unix_nano=found.start_ns, time_unix_nano=found.end_ns, count=found.count,
         sum=float(found.sum.to_decimal()), attributes=_attributes(stream, writer),
@@ -144,6 +146,12 @@ def _envelope(stream: Stream, writer: Writer) -> tuple[ExportMetricsServiceReque
     scope_metrics.scope.name, scope_metrics.scope.version = name, version
     scope_metrics.scope.attributes.extend(_pair(*pair) for pair in scope_attributes)
     return request, scope_metrics.metrics.add(name=stream.metric, unit=stream.unit)
+
+
+def _temporality(stream: Stream) -> AggregationTemporality.ValueType:
+    if stream.is_cumulative:
+        return AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
+    return AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
 
 
 def _attributes(stream: Stream, writer: Writer) -> list[KeyValue]:
