@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from otlp import CUMULATIVE, JSON, PROTOBUF, SECOND, export, export_request, get, now_ns, post, totals
+from otlp import JSON, PROTOBUF, SECOND, export, export_request, get, now_ns, post, totals
 
 MEMORY_MAX = 400 * 2**20
 

@@ -213,7 +213,7 @@ def test_shuffled_repeated_and_split_through_two_receivers_that_restart_it_is_wh
             try:
                 for instance, point in part:
                     send(receiver, point, instance=instance)
-            except Exception as error:  # noqa: BLE001 - shown by the test
+            except Exception as error:
                 failures.append(error)
 
         threads = [threading.Thread(target=deliver, args=(receivers[n % 2], part)) for n, part in enumerate(parts)]
