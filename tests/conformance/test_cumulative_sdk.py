@@ -9,7 +9,7 @@ from conftest import run_cli
 from otlp import get, usage
 
 PROGRAM = """
-import json, os, random, sys
+import json, random, sys
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
@@ -17,9 +17,8 @@ from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation
 from opentelemetry.sdk.resources import Resource
 
 view = View(instrument_name="exponential", aggregation=ExponentialBucketHistogramAggregation())
-provider = MeterProvider(
-    [PeriodicExportingMetricReader(OTLPMetricExporter())], resource=Resource.create({"service.name": "app"}), views=[view]
-)
+reader, resource = PeriodicExportingMetricReader(OTLPMetricExporter()), Resource.create({"service.name": "app"})
+provider = MeterProvider([reader], resource=resource, views=[view])
 meter = provider.get_meter("app")
 counter = meter.create_counter("calls", "{call}")
 histograms = [meter.create_histogram(name, "By") for name in ("plain", "exponential")]
