@@ -7,9 +7,8 @@ one before it by time, or its whole value after a fall (OTel data model, "Cumula
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from decimal import Context, Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from tallystick.quantity import Quantity, quantity_of
 from tallystick_receiver.points import QUARTER_NS
@@ -21,16 +20,14 @@ _WIDE: Final = Context(prec=2000)
 Number = int | Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """One point: its end in nanoseconds, and the value reached then, not negative."""
 
     end_ns: int
     value: Number
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """What is kept of the points of one place in time.
 
     Attributes:
@@ -50,8 +47,7 @@ class Row:
     reached: Number = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """What new points change.
 
     Attributes:
@@ -98,7 +94,7 @@ def change(start_ns: int, *, in_full: bool, before: Row | None, known: list[Row]
     merged = [rows[at_ns] for at_ns in sorted(rows)]
     was = _contributions(start_ns, known, before, in_full=in_full)
     now = _contributions(start_ns, merged, before, in_full=in_full)
-    merged = [replace(row, reached=now[row.at_ns].reached) for row in merged]
+    merged = [Row(*row[:-1], now[row.at_ns].reached) for row in merged]
     kept = merged if start_ns == NO_START else _telling(merged, before, old)
     is_fallen = [_is_fallen(s, now[place_of(start_ns, s.end_ns)], rows) for s in samples if start_ns != NO_START]
     return Change(
@@ -127,8 +123,7 @@ def _telling(rows: list[Row], before: Row | None, old: dict[int, Row]) -> list[R
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Contribution:
+class _Contribution(NamedTuple):
     """What a row adds: `upper` - `lower`; what was reached before it, and with it."""
 
     at_ns: int
@@ -148,7 +143,7 @@ def _joined(row: Row | None, at_ns: int, sample: Sample) -> Row:
         return Row(at_ns, end_ns, value, end_ns, value)
     first_ns, first = min((row.first_ns, -row.first), (end_ns, -value))
     highest, last_ns = max((row.highest, -row.end_ns), (value, -end_ns))
-    return replace(row, first_ns=first_ns, first=-first, end_ns=-last_ns, highest=highest)
+    return Row(at_ns, first_ns, -first, -last_ns, highest)
 
 
 def _contributions(start_ns: int, rows: list[Row], before: Row | None, *, in_full: bool) -> dict[int, _Contribution]:
