@@ -15,6 +15,7 @@ from books import verify
 from conftest import sql
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from otlp import CUMULATIVE, SECOND, export_request
 
 from tallystick_receiver.admission import TimeLimits
@@ -47,7 +48,7 @@ class InProcess:
             points_max=10_000,
         )  # fmt: skip
         [verdict] = await self._writer.write([batch])
-        return verdict
+        return verdict.refused + batch.refused_count
 
 
 @asynccontextmanager
@@ -186,8 +187,8 @@ def upkeep(url, **kept):
 def sent(url, instance, *points):
     async def run():
         async with receivers(url, 1) as [receiver]:
-            verdict = await receiver.send(instance, of(instance, points))
-        return verdict.refused, sum((await counted(url, instance)).values())
+            refused = await receiver.send(instance, of(instance, points))
+        return refused, sum((await counted(url, instance)).values())
 
     return asyncio.run(run())
 
@@ -201,6 +202,34 @@ def test_what_no_point_can_need_any_more_is_forgotten_and_counting_goes_on(old_d
     assert sent(old_database, "i", point(start, NOW, 5000)) == (0, 5000)
     assert sent(old_database, "i", point(start, NOW - 30 * HOUR, 4900)) == (0, 5000)
     assert verify(old_database).count == 0
+
+
+def test_a_cumulative_point_of_a_sealed_day_is_refused_as_what_it_was(old_database):
+    day = NOW // DAY * DAY - 10 * DAY
+    kinds = ({}, {"kind": "histogram", "name": "sizes", "count": 3})
+    assert sent(old_database, "i", *(point(day, day + HOUR, 5, **kind) for kind in kinds)) == (0, 5 + 5 + 3)
+    upkeep(old_database, late_seconds=86_400, points_days=0)
+    late = [point(day, day + 2 * HOUR, 9, **kind) for kind in kinds]
+    assert sent(old_database, "i", *late) == (2, 13)
+    now = [point(day, NOW, 9, **kind | {"count": 4}) if kind else point(day, NOW, 9) for kind in kinds]
+    assert sent(old_database, "i", *now) == (0, 9 + 9 + 4)
+
+    async def run():
+        connection = await asyncpg.connect(old_database)
+        try:
+            return await connection.fetch("SELECT reason, body FROM quarantine")
+        finally:
+            await connection.close()
+
+    rows = asyncio.run(run())
+    assert [row["reason"] for row in rows] == ["too_old"] * 2
+    kept = {}
+    for row in rows:
+        [metric] = ExportMetricsServiceRequest.FromString(row["body"]).resource_metrics[0].scope_metrics[0].metrics
+        kept[metric.name] = getattr(metric, metric.WhichOneof("data"))
+    assert [content.aggregation_temporality for content in kept.values()] == [CUMULATIVE] * 2
+    assert kept["calls"].data_points[0].as_int == 9
+    assert (kept["sizes"].data_points[0].sum, kept["sizes"].data_points[0].count) == (9.0, 3)
 
 
 def test_a_stream_that_was_silent_for_long_is_forgotten_and_never_counted_twice(old_database):
