@@ -26,7 +26,8 @@ from pathlib import Path
 import asyncpg
 import numpy as np
 
-from tallystick_receiver.identity import SUM, Stream, Writer, id_of, metric_id_of, org_id_of, project_id_of
+from tallystick.semconv import KIND_SUM
+from tallystick_receiver.identity import Stream, Writer, id_of, metric_id_of, org_id_of, project_id_of
 
 PROJECTS, METRICS = 20, 5
 A_DAY = 112
@@ -40,14 +41,14 @@ async def fill(url: str, orgs: int, days: int) -> None:
     """Dictionaries from Python's hashes, everything else by SQL."""
     connection = await asyncpg.connect(url, server_settings={"synchronous_commit": "off", "timezone": "UTC"})
     org_names = [f"org-{o}" for o in range(orgs)]
-    metrics = [(metric_id_of(f"metric.{m}", "By", SUM), f"metric.{m}", "By", "sum") for m in range(METRICS)]
+    metrics = [(metric_id_of(f"metric.{m}", "By", KIND_SUM), f"metric.{m}", "By", "sum") for m in range(METRICS)]
     projects, dims, series = [], [], []
     for org in org_names:
         for p in range(PROJECTS):
             project = f"project-{p}"
             projects.append((org_id_of(org), project_id_of(org, project), project))
             for metric_id, key, _, _ in metrics:
-                stream = Stream(org=org, project=project, metric=key, unit="By", kind=SUM,
+                stream = Stream(org=org, project=project, metric=key, unit="By", kind=KIND_SUM,
                                 dimensions=[("region", ["s", "eu"])], scope=SCOPE)  # fmt: skip
                 dims_id = id_of(stream.dims_identity)
                 dims.append((org_id_of(org), dims_id, project_id_of(org, project), metric_id, '{"region": "eu"}',

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from servers import Servers, servers
 
-from tallystick_receiver.identity import SUM, Stream, id_of, metric_id_of, org_id_of, project_id_of
+from tallystick.semconv import KIND_SUM
+from tallystick_receiver.identity import Stream, id_of, metric_id_of, org_id_of, project_id_of
 
 ORGS, PROJECTS, METRICS, DAYS = 100, 20, 5, 31
 POINTS_A_QUARTER = 2
@@ -21,7 +22,7 @@ FIRST = datetime(2026, 10, 1, tzinfo=UTC)
 def fill(running: Servers, orgs: int) -> int:
     """Dictionaries from Python's hashes, rollups by SQL; returns the points they stand for."""
     org_rows, project_rows, dims_rows = [], [], []
-    metrics = [(metric_id_of(f"metric.{m}", "By", SUM), f"metric.{m}") for m in range(METRICS)]
+    metrics = [(metric_id_of(f"metric.{m}", "By", KIND_SUM), f"metric.{m}") for m in range(METRICS)]
     for o in range(orgs):
         org = f"org-{o}"
         org_rows.append(f"({org_id_of(org)}, '{org}')")
@@ -29,7 +30,7 @@ def fill(running: Servers, orgs: int) -> int:
             project = f"project-{p}"
             project_rows.append(f"({org_id_of(org)}, {project_id_of(org, project)}, '{project}')")
             for metric_id, key in metrics:
-                stream = Stream(org=org, project=project, metric=key, unit="By", kind=SUM,
+                stream = Stream(org=org, project=project, metric=key, unit="By", kind=KIND_SUM,
                                 dimensions=[("region", ["s", "eu"])], scope="")  # fmt: skip
                 dims_rows.append(
                     f"({org_id_of(org)}, {id_of(stream.dims_identity)}, {project_id_of(org, project)}, {metric_id},"

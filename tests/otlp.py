@@ -48,7 +48,8 @@ def export_request(
     points: list[dict[str, Any]], *, resource: dict[str, str] | None = None, scope: str = "test"
 ) -> ExportMetricsServiceRequest:
     """One resource, one scope; a point is {name, value, unit?, end?, start?, attributes?, kind?, temporality?,
-    monotonic?}; kind is "sum" (default) or "gauge".
+    monotonic?, count?}; kind is "sum" (default), "gauge", "histogram" or "exponential_histogram"; the value of these
+    two is their sum.
     """
     request = ExportMetricsServiceRequest()
     resource_metrics = request.resource_metrics.add()
@@ -59,17 +60,21 @@ def export_request(
     scope_metrics.scope.name = scope
     for point in points:
         metric = scope_metrics.metrics.add(name=point.get("name", "requests"), unit=point.get("unit", "{request}"))
-        if point.get("kind", "sum") == "sum":
-            metric.sum.aggregation_temporality = point.get("temporality", DELTA)
-            metric.sum.is_monotonic = point.get("monotonic", True)
-            number = metric.sum.data_points.add()
-        else:
-            number = metric.gauge.data_points.add()
+        content = getattr(metric, point.get("kind", "sum"))
+        number = content.data_points.add()
+        if content is not metric.gauge:
+            content.aggregation_temporality = point.get("temporality", DELTA)
+        if content is metric.sum:
+            content.is_monotonic = point.get("monotonic", True)
         end = point.get("end", now_ns())
         number.time_unix_nano = end
         number.start_time_unix_nano = point.get("start", max(end - 10 * SECOND, 0))
         value = point.get("value", 1)
-        if isinstance(value, float):
+        if "histogram" in point.get("kind", ""):
+            number.count = point.get("count", 1)
+            if value is not None:
+                number.sum = value
+        elif isinstance(value, float):
             number.as_double = value
         elif value is not None:
             number.as_int = value

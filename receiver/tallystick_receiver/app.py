@@ -64,8 +64,9 @@ class Receiver:
             streams_max=settings.streams_remembered_max,
         )
         writer = UsageWriter(
-            database, streams, self.telemetry, now_ns=now_ns, quarantine_rows_max=settings.quarantine_rows_max
-        )
+            database, streams, self.telemetry, now_ns=now_ns, quarantine_rows_max=settings.quarantine_rows_max,
+            first=settings.cumulative_first,
+        )  # fmt: skip
         self.ingest = Ingest(
             writer, self.telemetry, points_waiting_max=settings.points_waiting_max,
             points_per_commit_max=settings.points_per_commit_max, answer_seconds_max=settings.answer_seconds_max,

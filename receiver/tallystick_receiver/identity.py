@@ -10,8 +10,6 @@ from typing import Any, Final
 from tallystick_receiver.attributes import Attributes
 
 NO_PROJECT: Final = 0
-SUM: Final = "sum"
-LEVEL: Final = "level"
 
 
 def identity_text(*parts: Any) -> str:  # noqa: ANN401 - any JSON values
@@ -65,7 +63,10 @@ class Writer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """One stream without its writer: who used what, with which dimensions, under which scope."""
+    """One stream without its writer: who used what, with which dimensions, under which scope.
+
+    A cumulative stream is another one than that of deltas (OTel data model); both add up, having the same dimensions.
+    """
 
     org: str
     project: str | None
@@ -74,6 +75,7 @@ class Stream:
     kind: str
     dimensions: Attributes
     scope: str
+    is_cumulative: bool = False
 
     @property
     def dims_identity(self) -> str:
@@ -84,4 +86,5 @@ class Stream:
     @property
     def series_identity(self) -> str:
         """The text whose hash is the series_id."""
-        return identity_text("series", self.dims_identity, self.scope)
+        temporality = ("cumulative",) if self.is_cumulative else ()
+        return identity_text("series", self.dims_identity, self.scope, *temporality)

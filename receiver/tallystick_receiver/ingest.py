@@ -40,7 +40,9 @@ class _Waiting:
 
     @property
     def size(self) -> int:
-        return len(self.batch.points) + len(self.batch.refused) + len(self.batch.announcements) + 1
+        batch = self.batch
+        points = len(batch.points) + len(batch.cumulative)
+        return points + len(batch.refused) + len(batch.announcements) + 1
 
 
 class Ingest:
@@ -91,7 +93,7 @@ class Ingest:
         """
         if self._stopping:
             raise Unavailable("the receiver stops")
-        if not len(batch.points) and not batch.refused and not batch.announcements:
+        if not (len(batch.points) or len(batch.cumulative) or batch.refused or batch.announcements):
             return self._receipt(batch, Verdict(accepted=0, duplicates=0, conflicts=batch.points))
         waiting = _Waiting(batch, asyncio.get_running_loop().create_future())
         if self._waiting and self._waiting + waiting.size > self._points_waiting_max:
@@ -106,12 +108,12 @@ class Ingest:
         return self._receipt(batch, verdict)
 
     def _receipt(self, batch: Batch, verdict: Verdict) -> Receipt:
-        refused = batch.refused_count + len(verdict.conflicts)
+        refused = batch.refused_count + verdict.refused
         self._telemetry.add("points.accepted", verdict.accepted)
         self._telemetry.add("points.duplicate", verdict.duplicates)
         self._telemetry.add("points.unattributed", batch.unattributed)
         self._telemetry.add("points.stale", batch.staleness_marks)
-        self._telemetry.add("points.refused", len(verdict.conflicts), label="conflict")
+        self._telemetry.add("points.refused", verdict.refused, label="conflict")
         for point in batch.refused:
             self._telemetry.add("points.refused", label=point.reason.value)
         self._telemetry.add("quarantine.lost", batch.refused_count - len(batch.refused))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -76,6 +76,9 @@ class Points:
         return Points(**columns)
 
 
+NO_POINTS: Final = Points.empty()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedPoint:
     """One point that is kept in quarantine: an OTLP request of its own, ready to be sent again."""
@@ -90,9 +93,21 @@ class RefusedPoint:
 
 @dataclass(slots=True, kw_only=True)
 class Batch:
-    """One request, decoded and admitted: what to store, what to quarantine, what the dictionaries must learn."""
+    """One request, decoded and admitted: what to store, what to quarantine, what the dictionaries must learn.
+
+    Attributes:
+        points: deltas and samples of levels, stored as they are.
+        cumulative: values of cumulative streams, stored as what they add.
+        streams: what the dictionaries may lack.
+        writers: likewise.
+        refused: points for the quarantine.
+        refused_count: how many there are; the quarantine is not offered all of them.
+        staleness_marks: points without usage.
+        credential_org: the organisation that the sender's key is bound to.
+    """
 
     points: Points
+    cumulative: Points = field(default_factory=lambda: NO_POINTS)
     streams: list[Stream] = field(default_factory=list)
     writers: list[Writer] = field(default_factory=list)
     announcements: list[Announcement] = field(default_factory=list)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Final
 
 from tallystick.semconv import ORG_ALIASES
@@ -13,6 +14,14 @@ ENVIRONMENT_PREFIX: Final = "TALLYSTICK_"
 _LEVEL_HOLD_SECONDS: Final = (900, 366 * 86_400)
 _BODY_BYTES_LIMIT: Final = 2**32
 _OWN_NAMES: Final = {"database_url": "DATABASE_URL"}
+
+
+class First(StrEnum):
+    """Which cumulative streams count in full when their first point is seen; the others count from its value."""
+
+    SINCE_INSTALL = "since_install"
+    ALL = "all"
+    NOTHING = "nothing"
 
 
 class SettingsError(ValueError):
@@ -43,6 +52,11 @@ class Settings:
     statement_seconds_max: float = _setting(3.0, "time that one SQL statement may take")
     late_seconds_max: int = _setting(7 * 86_400, "age up to which late points are accepted")
     ahead_seconds_max: int = _setting(600, "how far a point may lie in the future")
+    cumulative_first: First = _setting(  # noqa: RUF009 - a field, as for the other settings
+        First.SINCE_INSTALL,
+        "cumulative streams that count in full at first sight: since_install (started after this database), all, "
+        "nothing; others count from their first known value",
+    )
     streams_remembered_max: int = _setting(200_000, "attribute sets kept in memory")
     quarantine_rows_max: int = _setting(100_000, "refused points kept; more are only counted")
     roll_seconds: float = _setting(5.0, "pause between two merges of deltas into rollups")
@@ -135,5 +149,6 @@ def read_settings(flags: Mapping[str, Any], environment: Mapping[str, str]) -> S
         try:
             values[item.name] = kind(text)
         except ValueError:
-            raise SettingsError(f"{row.environment} must be a {kind.__name__}, not {text!r}") from None
+            wanted = f"one of {', '.join(kind)}" if issubclass(kind, StrEnum) else f"a {kind.__name__}"
+            raise SettingsError(f"{row.environment} must be {wanted}, not {text!r}") from None
     return Settings(**values)

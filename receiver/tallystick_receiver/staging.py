@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from tallystick_receiver.points import Batch, Points
 
 CollectionKey = tuple[int, int]
 """(writer id, end in nanoseconds)"""
+Request = list[tuple[CollectionKey, Points]]
+"""The points of one request by collection."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,11 +36,18 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What became of one request's admitted points."""
+    """What became of one request's admitted points.
+
+    Attributes:
+        accepted, duplicates: how many points.
+        conflicts: the points that were stored before with another value or start.
+        refused: how many points as they were sent the conflicts are: the two halves of a histogram are one.
+    """
 
     accepted: int
     duplicates: int
     conflicts: Points
+    refused: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,13 +58,25 @@ class Staged:
     points: Points
     verdicts: list[Verdict]
 
+    def with_derived(self, derived: Request, stored: StoredParts) -> Staged:
+        """Also write points that were derived from cumulative ones: new by construction, they need no verdict."""
+        if not derived:
+            return self
+        more = []
+        for key, points in derived:
+            number = stored.next_part[key]
+            stored.next_part[key] = number + 1
+            more.append(Part(writer_id=key[0], end_ns=key[1], number=number, points=points))
+        points = Points.join([part for part in (self.points, *(points for _, points in derived)) if len(part)])
+        return replace(self, parts=[*self.parts, *more], points=points)
 
-def collections_of(batches: list[Batch]) -> list[list[tuple[CollectionKey, Points]]]:
+
+def collections_of(batches: list[Batch]) -> list[Request]:
     """The points of each request by collection."""
-    return [_by_collection(batch.points) for batch in batches]
+    return [by_collection(batch.points) for batch in batches]
 
 
-def stage(requests: list[list[tuple[CollectionKey, Points]]], stored: StoredParts) -> Staged:
+def stage(requests: list[Request], stored: StoredParts) -> Staged:
     """Decide on every request in turn; an earlier one in this commit counts as stored for a later one."""
     parts: list[Part] = []
     verdicts = []
@@ -99,7 +120,8 @@ def _stage_collection(key: CollectionKey, points: Points, stored: StoredParts) -
 _NONE = Points.empty()
 
 
-def _by_collection(points: Points) -> list[tuple[CollectionKey, Points]]:
+def by_collection(points: Points) -> Request:
+    """Points by writer and end."""
     if not len(points):
         return []
     writer, end = points.writer_id, points.end_ns

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Final
 
@@ -11,6 +11,9 @@ import numpy as np
 from tallystick.refusal import Reason, Refused
 from tallystick.semconv import (
     ID_LENGTH_MAX,
+    KIND_HISTOGRAM,
+    KIND_LEVEL,
+    KIND_OPERATIONS,
     METRIC_NAME_LENGTH_MAX,
     METRIC_OVERFLOW,
     ORG_ALIASES,
@@ -29,7 +32,6 @@ from tallystick_receiver.attributes import (
     dimension_value,
 )
 from tallystick_receiver.identity import (
-    LEVEL,
     Stream,
     Writer,
     id_of,
@@ -67,6 +69,7 @@ class Metric:
     """One metric under one scope and family, with the streams seen so far, by their attributes' bytes.
 
     A negative number -1-n stands for the refusal n: what is refused once is refused as fast the next time.
+    `operations` is where the counts of a histogram go, whose sums are this metric.
     """
 
     family: Family
@@ -74,6 +77,8 @@ class Metric:
     key: str
     unit: str
     kind: str
+    is_cumulative: bool = False
+    operations: Metric | None = None
     by_attributes: dict[bytes, int] = field(default_factory=dict)
     refusals: list[Refused] = field(default_factory=list)
 
@@ -89,6 +94,8 @@ class Streams:
     def _forget(self) -> None:
         self.ids = np.zeros((1024, _COLUMNS), dtype=np.int64)
         self.is_level = np.zeros(1024, dtype=bool)
+        self.is_operations = np.zeros(1024, dtype=bool)
+        self.is_cumulative = np.zeros(1024, dtype=bool)
         self.is_described = np.zeros(1024, dtype=bool)
         self.undescribed: dict[int, Stream] = {}
         self.described_writers: set[int] = set()
@@ -126,7 +133,9 @@ class Streams:
         )
         return Source(writer=writer, writer_id=id_of(writer.identity), family=family)
 
-    def metric(self, family: Family, scope: str, name: str, unit: str, kind: str) -> Metric:
+    def metric(
+        self, family: Family, scope: str, name: str, unit: str, kind: str, *, is_cumulative: bool = False
+    ) -> Metric:
         """One metric's streams.
 
         Raises:
@@ -136,7 +145,12 @@ class Streams:
             raise Refused(Reason.INVALID_NAME, "the metric has no name")
         check_text(name, METRIC_NAME_LENGTH_MAX, Reason.INVALID_NAME)
         check_text(unit, UNIT_LENGTH_MAX, Reason.INVALID_NAME)
-        return Metric(family=family, scope=scope, key=name.lower(), unit=unit, kind=kind)
+        made = Metric(
+            family=family, scope=scope, key=name.lower(), unit=unit, kind=kind, is_cumulative=is_cumulative
+        )  # fmt: skip
+        if kind == KIND_HISTOGRAM:
+            made.operations = replace(made, kind=KIND_OPERATIONS, by_attributes={}, refusals=[])
+        return made
 
     def stream(self, metric: Metric, attributes: Attributes) -> int:
         """The row of a stream, made on first sight.
@@ -163,6 +177,7 @@ class Streams:
             kind=metric.kind,
             dimensions=dimensions,
             scope=metric.scope,
+            is_cumulative=metric.is_cumulative,
         )
         return self._row(stream)
 
@@ -204,6 +219,8 @@ class Streams:
         if row == len(self.ids):
             self.ids = np.concatenate([self.ids, np.zeros_like(self.ids)])
             self.is_level = np.concatenate([self.is_level, np.zeros_like(self.is_level)])
+            self.is_operations = np.concatenate([self.is_operations, np.zeros_like(self.is_operations)])
+            self.is_cumulative = np.concatenate([self.is_cumulative, np.zeros_like(self.is_cumulative)])
             self.is_described = np.concatenate([self.is_described, np.zeros_like(self.is_described)])
         self.ids[row] = (
             org_id_of(stream.org),
@@ -211,7 +228,9 @@ class Streams:
             id_of(identity),
             metric_id_of(stream.metric, stream.unit, stream.kind),
         )
-        self.is_level[row] = stream.kind == LEVEL
+        self.is_level[row] = stream.kind == KIND_LEVEL
+        self.is_operations[row] = stream.kind == KIND_OPERATIONS
+        self.is_cumulative[row] = stream.is_cumulative
         self.undescribed[row] = stream
         self._index[digest] = row
         return row

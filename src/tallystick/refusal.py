@@ -14,11 +14,11 @@ class Reason(StrEnum):
     INVALID_ID = "invalid_id"
     INVALID_NAME = "invalid_name"
     TEMPORALITY_UNSPECIFIED = "temporality_unspecified"
-    CUMULATIVE_UNSUPPORTED = "cumulative_unsupported"
-    HISTOGRAM_UNSUPPORTED = "histogram_unsupported"
     NON_MONOTONIC_DELTA = "non_monotonic_delta"
     SUMMARY_UNSUPPORTED = "summary_unsupported"
     VALUE_MISSING = "value_missing"
+    SUM_MISSING = "sum_missing"
+    COUNT_OUT_OF_RANGE = "count_out_of_range"
     NOT_A_NUMBER = "not_a_number"
     NEGATIVE = "negative"
     TIME_MISSING = "time_missing"
@@ -43,11 +43,11 @@ MEANING: Final[dict[Reason, str]] = {
     Reason.INVALID_ID: "org.id or project.id is not a text of 1 to 255 characters, or is (unattributed)",
     Reason.INVALID_NAME: "the metric has no name, or name or unit is longer than OTel allows",
     Reason.TEMPORALITY_UNSPECIFIED: "the metric does not say delta or cumulative",
-    Reason.CUMULATIVE_UNSUPPORTED: "cumulative sums are not converted yet; let the SDK send deltas",
-    Reason.HISTOGRAM_UNSUPPORTED: "histograms are not counted yet",
     Reason.NON_MONOTONIC_DELTA: "a delta of a sum that may go down does not say how much there is; send it cumulative",
     Reason.SUMMARY_UNSUPPORTED: "a Summary has no temporality and is not billable",
     Reason.VALUE_MISSING: "the point has no value",
+    Reason.SUM_MISSING: "the histogram has no sum, so nobody knows how much was used",
+    Reason.COUNT_OUT_OF_RANGE: "the count of a histogram does not fit 63 bits",
     Reason.NOT_A_NUMBER: "the value is NaN or infinite",
     Reason.NEGATIVE: "a monotonic sum went down",
     Reason.TIME_MISSING: "the point has no time",

@@ -6,17 +6,19 @@ import pytest
 from conftest import sql
 from otlp import export, export_request, get, totals
 
-from tallystick_receiver.identity import SUM, Stream, Writer, id_of, metric_id_of, org_id_of
+from tallystick.semconv import KIND_SUM
+from tallystick_receiver.identity import Stream, Writer, id_of, metric_id_of, org_id_of
 
 pytestmark = pytest.mark.editions
 STREAM = Stream(
-    org="acme", project=None, metric="calls", unit="", kind=SUM, dimensions=[("service.name", ["s", "app"])], scope=""
-)
+    org="acme", project=None, metric="calls", unit="", kind=KIND_SUM, scope="",
+    dimensions=[("service.name", ["s", "app"])],
+)  # fmt: skip
 WRITER = Writer(credential_org=None, namespace="", name="app", instance="i1")
 DIMS_ID = id_of(STREAM.dims_identity)
 OWNERS = {
     "org": f"INSERT INTO usage_org VALUES ({org_id_of('acme')}, 'somebody else')",
-    "metric": f"INSERT INTO usage_metric VALUES ({metric_id_of('calls', '', SUM)}, 'another', '', 'sum')",
+    "metric": f"INSERT INTO usage_metric VALUES ({metric_id_of('calls', '', KIND_SUM)}, 'another', '', 'sum')",
     "dims": f"INSERT INTO usage_dims VALUES ({org_id_of('acme')}, {DIMS_ID}, 0, 0, '{{}}', 'another')",
     "writer": f"INSERT INTO usage_writer VALUES ({id_of(WRITER.identity)}, NULL, '', '', '', 'another')",
 }

@@ -51,6 +51,11 @@ FILL = """
     INSERT INTO usage_total_daily SELECT org_id, day, 1, dims_id, 5, 1 FROM usage_daily;
     INSERT INTO usage_delta
         SELECT org_id, '2026-10-31Z', ARRAY[dims_id], ARRAY[1] FROM usage_dims, generate_series(1, 50);
+    INSERT INTO usage_cumulative
+        SELECT w, s, start * 1000000000, start * 1000000000 + n * 900000000000, start * 1000000000 + 1, 1, 0,
+               start * 1000000000 + 2, n, 0, n, 0
+        FROM generate_series(1, 10) AS w, generate_series(1, 40) AS s, generate_series(1, 96) AS n,
+             (SELECT extract(epoch FROM '2026-10-10Z'::timestamptz)::bigint AS start) AS begun;
     INSERT INTO usage_collection
         SELECT w, extract(epoch FROM t)::bigint * 1000000000, 0, now(), 1, ARRAY[1], ARRAY[0], ARRAY[1], NULL, ARRAY[1],
                ARRAY[1], ARRAY[1]
@@ -203,6 +208,14 @@ def test_a_commit_looks_into_the_ledger_of_its_days_by_key(plan):
     looked_up = {relation: node for node, relation, _ in scans if relation.startswith("usage_collection")}
     del looked_up["usage_collection_20261101"]  # it is empty
     assert set(looked_up.values()) == {"Index Scan"}
+
+
+def test_what_is_known_of_cumulative_streams_is_looked_up_by_key_from_their_quarter_on(plan):
+    at = int((FIRST + timedelta(days=9)).timestamp()) * 10**9
+    streams = ([1] * 50, list(range(50)), [at] * 50, [at] * 50, [at + 1] * 50, [5] * 50, [0] * 50)
+    scans = plan("read_cumulative", *streams)
+    assert [(relation, index) for _, relation, index in scans] == [("usage_cumulative", "usage_cumulative_pk")] * 3
+    assert {node for node, _, _ in scans} <= {"Index Scan", "Bitmap Heap Scan"}
 
 
 @pytest.mark.parametrize(

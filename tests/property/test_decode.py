@@ -14,6 +14,7 @@ from tallystick.quantity import quantity_of
 from tallystick_receiver.admission import TimeLimits
 from tallystick_receiver.errors import Malformed
 from tallystick_receiver.otlp.decode import JSON, PROTOBUF, decode
+from tallystick_receiver.points import Points
 from tallystick_receiver.streams import Streams
 
 NOW = int(datetime(2026, 11, 1, tzinfo=UTC).timestamp()) * 10**9
@@ -37,8 +38,10 @@ point = st.fixed_dictionaries({
     "stale": st.sampled_from([False, False, False, True]),
 })  # fmt: skip
 metric = st.tuples(
-    st.sampled_from(["m1", "M1", "m2"]), st.sampled_from(["", "By"]), st.booleans(), st.lists(point, max_size=4)
-)
+    st.sampled_from(["m1", "M1", "m2"]), st.sampled_from(["", "By"]),
+    st.sampled_from(["gauge", "sum", "sum", "histogram", "exponential_histogram"]), st.sampled_from([1, 2]),
+    st.lists(point, max_size=4),
+)  # fmt: skip
 requests = st.lists(st.tuples(st.sampled_from(["", "i1", "i2"]), st.lists(metric, max_size=3)), max_size=3)
 
 
@@ -50,21 +53,25 @@ def request_of(found):
         if instance:
             resource_metrics.resource.attributes.add(key="service.instance.id").value.string_value = instance
         scope_metrics = resource_metrics.scope_metrics.add()
-        for name, unit, is_gauge, points in metrics:
+        for name, unit, shape, temporality, points in metrics:
             message = scope_metrics.metrics.add(name=name, unit=unit, description="ignored")
-            if is_gauge:
-                message.gauge.SetInParent()
-                add_points(message.gauge, points)
-            else:
-                message.sum.aggregation_temporality, message.sum.is_monotonic = 1, True
-                add_points(message.sum, points)
+            content = getattr(message, shape)
+            content.SetInParent()
+            if shape != "gauge":
+                content.aggregation_temporality = temporality
+            if shape == "sum":
+                content.is_monotonic = True
+            add_points(content, points)
     return request
 
 
 def add_points(target, points):
     for found in points:
         number = target.data_points.add(start_time_unix_nano=found["start"], time_unix_nano=found["end"])
-        if isinstance(found["value"], float):
+        if hasattr(number, "sum"):
+            number.sum, number.count = float(found["value"]), found["start"] % 1000
+            number.max = number.sum
+        elif isinstance(found["value"], float):
             number.as_double = found["value"]
         else:
             number.as_int = found["value"]
@@ -77,18 +84,23 @@ def add_points(target, points):
 
 
 def expected(request):
-    """(instance, metric, unit, is gauge, org, attributes, start, end, value) of every point, as the library has it."""
+    """(instance, metric, unit, kind, org, attributes, start, end, value) of every point, as the library has it; a
+    histogram is two. Temporality is one of the attributes.
+    """
     rows = []
     for resource_metrics in request.resource_metrics:
         resource = {pair.key: pair.value.string_value for pair in resource_metrics.resource.attributes}
         for scope_metrics in resource_metrics.scope_metrics:
             for message in scope_metrics.metrics:
-                kind = message.WhichOneof("data")
-                for number in getattr(message, kind).data_points:
+                shape = message.WhichOneof("data")
+                content = getattr(message, shape)
+                for number in content.data_points:
                     if number.flags & 1:
                         continue
-                    value = getattr(number, number.WhichOneof("value"))
-                    quantity = quantity_of(value)
+                    if shape in ("gauge", "sum"):
+                        values = {shape: getattr(number, number.WhichOneof("value"))}
+                    else:
+                        values = {"histogram": number.sum, "operations": number.count}
                     attributes = {
                         pair.key: pair.value.SerializeToString(deterministic=True)
                         for pair in number.attributes
@@ -96,18 +108,22 @@ def expected(request):
                     }
                     org = next(p.value.string_value for p in number.attributes if p.key == "org.id")
                     instance = resource.get("service.instance.id", "")
-                    rows.append((
-                        instance, message.name.lower(), message.unit, kind == "gauge", org,
-                        tuple(sorted(attributes.items())), 0 if kind == "gauge" else number.start_time_unix_nano,
-                        number.time_unix_nano, quantity.mantissa, quantity.exponent,
-                    ))  # fmt: skip
+                    is_cumulative = shape != "gauge" and content.aggregation_temporality == 2
+                    for kind, value in values.items():
+                        quantity = quantity_of(value)
+                        rows.append((
+                            instance, message.name.lower(), message.unit, kind, org,
+                            (is_cumulative, *sorted(attributes.items())),
+                            0 if kind == "gauge" else number.start_time_unix_nano,
+                            number.time_unix_nano, quantity.mantissa, quantity.exponent,
+                        ))  # fmt: skip
     return rows
 
 
 def decoded(content, encoding, streams):
     batch = decode(content, encoding, streams=streams, credential_org=None, limits=LIMITS, points_max=10_000)
     assert batch.refused == []
-    points = batch.points
+    points = Points.join([batch.points, batch.cumulative])
     columns = (points.writer_id, points.metric_id, points.is_level, points.org_id, points.series_id, points.start_ns,
                points.end_ns, points.mantissa, points.exponent)  # fmt: skip
     return sorted(zip(*(column.tolist() for column in columns), strict=True))
@@ -115,7 +131,7 @@ def decoded(content, encoding, streams):
 
 def same_partition(rows, ids):
     """Equal identities have equal ids, different ones different ids, and the numbers agree."""
-    numbers = sorted((row[3], *row[6:]) for row in rows)
+    numbers = sorted((row[3] == "gauge", *row[6:]) for row in rows)
     assert numbers == sorted((i[2], *i[5:]) for i in ids)
     identities = {(row[1], row[2], row[3], row[4], row[5]) for row in rows}
     assert len(identities) == len({i[4] for i in ids})
@@ -175,7 +191,7 @@ def length(content):
 def test_fields_in_another_order_mean_the_same(seed):
     points = [{"org": "acme", "start": 1, "end": 10 + n, "value": n, "attributes": {"a": ("string_value", str(n % 2))},
                "exemplar": False, "stale": False} for n in range(6)]  # fmt: skip
-    content = request_of([("", [("m", "", False, points)])])
+    content = request_of([("", [("m", "", "sum", 1, points)])])
     del content.resource_metrics[0].resource.attributes[:]
     usual, streams = content.SerializeToString(), Streams()
     assert decoded(usual, PROTOBUF, streams) == decoded(shuffled(usual, random.Random(seed)), PROTOBUF, streams)
@@ -199,7 +215,7 @@ def test_a_request_cut_short_is_malformed_or_has_no_more_points(found, data):
         batch = decode(cut, PROTOBUF, streams=Streams(), credential_org=None, limits=LIMITS, points_max=1000)
     except Malformed:
         return
-    assert len(batch.points) <= len(expected(request))
+    assert len(batch.points) + len(batch.cumulative) <= len(expected(request))
 
 
 def test_more_points_than_allowed_are_malformed():
@@ -207,6 +223,6 @@ def test_more_points_than_allowed_are_malformed():
         {"org": "a", "start": 0, "end": 5, "value": n, "attributes": {}, "exemplar": False, "stale": False}
         for n in range(9)
     ]
-    content = request_of([("", [("m", "", False, points)])]).SerializeToString()
+    content = request_of([("", [("m", "", "sum", 1, points)])]).SerializeToString()
     with pytest.raises(Malformed, match="more than 5"):
         decode(content, PROTOBUF, streams=Streams(), credential_org=None, limits=LIMITS, points_max=5)

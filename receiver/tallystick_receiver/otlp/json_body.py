@@ -18,6 +18,7 @@ from tallystick_receiver.announcement import TALLY_LENGTH_MAX
 from tallystick_receiver.attributes import DEPTH_MAX, Attributes, Value, canonical
 from tallystick_receiver.errors import Malformed
 from tallystick_receiver.identity import identity_text
+from tallystick_receiver.otlp.histogram_points import HistogramPoint, add_histogram_point
 from tallystick_receiver.otlp.metric_kinds import RESOURCE_ATTRIBUTES_MAX, Shape, kind_of
 from tallystick_receiver.otlp.scan import Block, Scan
 from tallystick_receiver.streams import Metric, Source
@@ -28,6 +29,8 @@ _SHAPES: Final = (
 )  # fmt: skip
 _TEMPORALITY: Final = {"AGGREGATION_TEMPORALITY_DELTA": 1, "AGGREGATION_TEMPORALITY_CUMULATIVE": 2}
 _UINT64_MAX: Final = 2**64 - 1
+_WRONG_TYPE: Final = (TypeError, ValueError, KeyError, AttributeError, OverflowError)
+"""What reading a field of another type than it should have may raise."""
 
 
 def parse_body(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
@@ -93,7 +96,7 @@ def _scan_metric(
             _scan_point(point, block, block.metric, scan, at)
         except Refused as refused:
             scan.refuse(refused, block, at, at)
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
+        except _WRONG_TYPE as error:
             scan.refuse(Refused(Reason.MALFORMED, str(error)[:200]), block, at, at)
     scan.check_size()
 
@@ -105,6 +108,15 @@ def _scan_point(point: dict[str, Any], block: Block, metric: Metric, scan: Scan,
     row = _row_of(_get(point, "attributes") or [], metric, scan)
     start = _integer(_get(point, "startTimeUnixNano") or 0, 0, _UINT64_MAX)
     end = _integer(_get(point, "timeUnixNano") or 0, 0, _UINT64_MAX)
+    if metric.operations is not None:
+        operations = _row_of(_get(point, "attributes") or [], metric.operations, scan)
+        total = _get(point, "sum")
+        histogram = HistogramPoint(
+            start_ns=start, end_ns=end, count=_integer(_get(point, "count") or 0, 0, _UINT64_MAX),
+            sum=None if total is None else _double(total),
+        )  # fmt: skip
+        add_histogram_point(histogram, (row, operations), block, scan, at, at)
+        return
     if (number := _get(point, "asInt")) is not None:
         value: float = _integer(number, INT64_MIN, INT64_MAX)
     elif (number := _get(point, "asDouble")) is not None:
@@ -145,7 +157,7 @@ def _source(resource: dict[str, Any], scan: Scan) -> Source | Refused:
             source = scan.streams.sources[key] = scan.streams.source(attributes, scan.credential_org)
     except Refused as refused:
         return refused
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
+    except _WRONG_TYPE as error:
         raise Malformed(f"a resource is not one: {str(error)[:200]}") from None
     return source
 
@@ -160,20 +172,20 @@ def _metric(
     temporality = _get(content, "aggregationTemporality") or 0
     temporality = _TEMPORALITY.get(temporality, temporality) if isinstance(temporality, str) else temporality
     try:
-        kind = kind_of(shape, temporality, monotonic=bool(_get(content, "isMonotonic")))
+        kind, is_cumulative = kind_of(shape, temporality, monotonic=bool(_get(content, "isMonotonic")))
         pairs = [[k, v] for k, v in _attributes(_get(scope, "attributes") or [], ATTRIBUTES_MAX)]
         scope_text = identity_text(_get(scope, "name") or "", _get(scope, "version") or "", pairs, schema_url)
         name, unit = _get(message, "name") or "", _get(message, "unit") or ""
         if not isinstance(name, str) or not isinstance(unit, str):
             raise Refused(Reason.INVALID_NAME)  # noqa: TRY301 - one way out for all refusals
-        key = (source.family, scope_text, name, unit, kind)
+        key = (source.family, scope_text, name, unit, kind, is_cumulative)
         metric = scan.streams.metrics.get(key)
         if metric is None:
-            metric = scan.streams.metric(source.family, scope_text, name, unit, kind)
+            metric = scan.streams.metric(source.family, scope_text, name, unit, kind, is_cumulative=is_cumulative)
             scan.streams.metrics[key] = metric
     except Refused as refused:
         return refused
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
+    except _WRONG_TYPE as error:
         return Refused(Reason.MALFORMED, str(error)[:200])
     return metric
 

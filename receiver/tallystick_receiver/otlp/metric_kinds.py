@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import Final
 
 from tallystick.refusal import Reason, Refused
-from tallystick_receiver.identity import LEVEL, SUM
+from tallystick.semconv import KIND_HISTOGRAM, KIND_LEVEL, KIND_SUM
 
 DELTA: Final = 1
 CUMULATIVE: Final = 2
@@ -25,27 +25,29 @@ class Shape(IntEnum):
 
 
 SHAPES: Final = frozenset(int(shape) for shape in Shape if shape)
-WITH_TEMPORALITY: Final = frozenset({Shape.SUM, Shape.HISTOGRAM, Shape.EXPONENTIAL_HISTOGRAM})
+HISTOGRAMS: Final = frozenset({Shape.HISTOGRAM, Shape.EXPONENTIAL_HISTOGRAM})
+WITH_TEMPORALITY: Final = HISTOGRAMS | {Shape.SUM}
 
 
-def kind_of(shape: int, temporality: int, *, monotonic: bool) -> str:
-    """SUM or LEVEL: a cumulative sum that may go down says how much there is, as a gauge does.
+def kind_of(shape: int, temporality: int, *, monotonic: bool) -> tuple[str, bool]:
+    """What a metric's points say: a cumulative sum that may go down is how much there is, as a gauge is.
+
+    Returns:
+        The kind, and whether its points are cumulative: values that are converted to what they add.
 
     Raises:
-        Refused: a kind that cannot be counted (yet), or no temporality.
+        Refused: a kind that cannot be counted, or no temporality.
     """
     if shape == Shape.GAUGE:
-        return LEVEL
+        return KIND_LEVEL, False
     if shape == Shape.SUMMARY:
         raise Refused(Reason.SUMMARY_UNSUPPORTED)
     if temporality not in (DELTA, CUMULATIVE):
         raise Refused(Reason.TEMPORALITY_UNSPECIFIED)
-    if shape in (Shape.HISTOGRAM, Shape.EXPONENTIAL_HISTOGRAM):
-        raise Refused(Reason.HISTOGRAM_UNSUPPORTED)
+    if shape in HISTOGRAMS:
+        return KIND_HISTOGRAM, temporality == CUMULATIVE
     if not monotonic:
         if temporality == CUMULATIVE:
-            return LEVEL
+            return KIND_LEVEL, False
         raise Refused(Reason.NON_MONOTONIC_DELTA)
-    if temporality == CUMULATIVE:
-        raise Refused(Reason.CUMULATIVE_UNSUPPORTED)
-    return SUM
+    return KIND_SUM, temporality == CUMULATIVE

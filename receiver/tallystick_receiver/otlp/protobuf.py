@@ -18,7 +18,15 @@ from tallystick_receiver.attributes import Attributes
 from tallystick_receiver.errors import Malformed
 from tallystick_receiver.identity import identity_text
 from tallystick_receiver.otlp.attributes import decode_attributes, decode_text, text_attribute
-from tallystick_receiver.otlp.metric_kinds import RESOURCE_ATTRIBUTES_MAX, SHAPES, WITH_TEMPORALITY, Shape, kind_of
+from tallystick_receiver.otlp.histogram_points import scan_histogram_points
+from tallystick_receiver.otlp.metric_kinds import (
+    HISTOGRAMS,
+    RESOURCE_ATTRIBUTES_MAX,
+    SHAPES,
+    WITH_TEMPORALITY,
+    Shape,
+    kind_of,
+)
 from tallystick_receiver.otlp.protobuf_points import POINT_TAG, read_point, scan_points
 from tallystick_receiver.otlp.scan import Block, Scan
 from tallystick_receiver.otlp.wire import LEN, VARINT, Buffer, delimited, fields, read_varint
@@ -116,6 +124,8 @@ def _scan_metric(
     for at, to in spans:
         if isinstance(metric, Refused):
             _refuse_points(buffer, at, to, metric, block, scan)
+        elif head.shape in HISTOGRAMS:
+            scan_histogram_points(buffer, at, to, block, head.shape, scan)
         else:
             scan_points(buffer, at, to, block, metric, scan)
 
@@ -221,12 +231,14 @@ def _metric(envelope: _Envelope, head: _Head, source: Source | Refused, scan: Sc
     metric = scan.streams.metrics.get(key)
     if metric is None:
         try:
+            kind, is_cumulative = kind_of(head.shape, head.temporality, monotonic=bool(head.monotonic))
             metric = scan.streams.metric(
                 source.family,
                 _scope_text(envelope),
                 decode_text(head.name, 0, len(head.name)),
                 decode_text(head.unit, 0, len(head.unit)),
-                kind_of(head.shape, head.temporality, monotonic=bool(head.monotonic)),
+                kind,
+                is_cumulative=is_cumulative,
             )
         except Refused as refused:
             return refused

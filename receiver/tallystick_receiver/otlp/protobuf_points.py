@@ -23,7 +23,7 @@ from tallystick_receiver.streams import Metric
 POINT_TAG: Final = 0x0A
 PREFIX: Final = 27
 """Bytes before the attributes of a point as every SDK writes it: start, time, value, each a tag and 8 bytes."""
-_NO_RECORDED_VALUE: Final = 1
+NO_RECORDED_VALUE: Final = 1
 
 
 def scan_points(buffer: Buffer, position: int, end: int, block: Block, metric: Metric, scan: Scan) -> None:
@@ -58,10 +58,10 @@ def scan_points(buffer: Buffer, position: int, end: int, block: Block, metric: M
 def scan_unusual_point(buffer: Buffer, start: int, end: int, block: Block, scan: Scan) -> None:
     """A point of a new stream, or with an exemplar, without a start, with fields in another order."""
     point = read_point(buffer, start, end)
-    if point.flags & _NO_RECORDED_VALUE:
+    if point.flags & NO_RECORDED_VALUE:
         scan.staleness_marks += 1
         return
-    row = _row_of(buffer, point.attributes, block.metric, scan)
+    row = row_of(buffer, point.attributes, block.metric, scan)
     if isinstance(row, Refused):
         scan.refuse(row, block, start, end)
     elif point.value is None:
@@ -109,7 +109,8 @@ def read_point(buffer: Buffer, start: int, end: int) -> Point:
     return point
 
 
-def _row_of(buffer: Buffer, spans: list[tuple[int, int]], metric: Metric | Refused, scan: Scan) -> int | Refused:
+def row_of(buffer: Buffer, spans: list[tuple[int, int]], metric: Metric | Refused, scan: Scan) -> int | Refused:
+    """The row of the stream whose KeyValue messages lie at `spans`, or why there is none."""
     if isinstance(metric, Refused):
         return metric
     key = b"".join([delimited(7, buffer[at:to]) for at, to in spans])

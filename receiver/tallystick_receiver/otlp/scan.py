@@ -97,6 +97,7 @@ class Scan:
         self._points_max = points_max
         self._read = _ReadPoints()
         self._parts: list[Points] = []
+        self._cumulative: list[Points] = []
         self._new_streams: dict[int, Stream] = {}
         self._blocks: list[Block] = []
         self._announcers: list[Source] = []
@@ -188,6 +189,8 @@ class Scan:
             fresh = mask & ~refused
             refused |= mask
             for position in np.flatnonzero(fresh).tolist():
+                if self.streams.is_operations[columns.row[position]]:
+                    continue  # the count of a histogram whose sum was refused: it is one point
                 block = self._blocks[columns.block[position]]
                 self.refuse(Refused(reason), block, int(columns.at[position]), int(columns.to[position]))
         self._keep(columns, np.flatnonzero(~refused))
@@ -198,16 +201,17 @@ class Scan:
         oldest, newest = limits.now_ns - limits.late_ns, limits.now_ns + limits.ahead_ns
         described = set() if self._new_streams else self.streams.described_writers
         writers = {s.writer_id: s.writer for s in sources if s.writer_id not in described}
-        points = Points.consume(self._parts)
+        points, cumulative = Points.consume(self._parts), Points.consume(self._cumulative)
         return Batch(
             points=points,
+            cumulative=cumulative,
             streams=list(self._new_streams.values()),
             writers=list(writers.values()),
             announcements=[found for found in self._announcements if oldest <= found.end_ns <= newest],
             refused=self._refused,
             refused_count=self._refused_count,
             staleness_marks=self.staleness_marks,
-            unattributed=int(np.count_nonzero(points.org_id == _UNATTRIBUTED)),
+            unattributed=sum(int(np.count_nonzero(p.org_id == _UNATTRIBUTED)) for p in (points, cumulative)),
             credential_org=self.credential_org,
         )
 
@@ -228,7 +232,8 @@ class Scan:
         ids, is_level = self.streams.ids, self.streams.is_level[row]
         start = columns.start[kept].astype(np.int64)
         self._new_streams |= self.streams.describe(row)
-        self._parts.append(
+        self._sort_in(
+            row,
             Points(
                 org_id=ids[row, ORG],
                 dims_id=ids[row, DIMS],
@@ -241,8 +246,16 @@ class Scan:
                 exponent=exponent,
                 is_level=is_level,
                 is_anonymous=anonymous,
-            )
+            ),
         )
+
+    def _sort_in(self, row: np.ndarray, points: Points) -> None:
+        is_cumulative = self.streams.is_cumulative[row]
+        if not is_cumulative.any():
+            self._parts.append(points)
+            return
+        self._parts.append(points.take(~is_cumulative))
+        self._cumulative.append(points.take(is_cumulative))
 
 
 def _column(values: array[int] | array[float], dtype: type) -> np.ndarray:

@@ -12,9 +12,10 @@ from tallystick_receiver.announcement import Announcement
 from tallystick_receiver.deltas import deltas_of
 from tallystick_receiver.ledger import Entries
 from tallystick_receiver.points import RefusedPoint
-from tallystick_receiver.staging import CollectionKey, Staged, StoredParts, stage
+from tallystick_receiver.staging import Request, Staged, StoredParts, by_collection, stage
 from tallystick_receiver.store import rows
 from tallystick_receiver.store.announce import Attendance
+from tallystick_receiver.store.cumulative import Converted, convert
 from tallystick_receiver.store.pgcopy import received_array
 from tallystick_receiver.store.quarantine import write_quarantine
 from tallystick_receiver.store.statements import statement
@@ -23,29 +24,34 @@ if TYPE_CHECKING:
     import asyncpg
 
     from tallystick_receiver.points import Points
+    from tallystick_receiver.settings import First
 
 
 async def commit(
     connection: asyncpg.Connection,
-    requests: list[list[tuple[CollectionKey, Points]]],
+    requests: list[Request],
+    cumulative: Points,
+    first: First,
     announcements: list[Announcement],
     refused: list[RefusedPoint],
     attendance: Attendance,
     now_ns: int,
     quarantine_rows_max: int,
-) -> tuple[Staged, int]:
-    """Write what is new of several requests in one transaction.
+) -> tuple[Staged, Converted, int]:
+    """Write what is new of several requests, and what their cumulative points add, in one transaction.
 
     Returns:
-        What was staged, with a verdict on each request, all of it durable; and how many refused points the full
-        quarantine could not keep.
+        What was staged, with a verdict on each request, all of it durable; what was derived from cumulative points;
+        and how many refused points the full quarantine could not keep.
 
     Raises:
         asyncpg.UniqueViolationError: another receiver wrote a part of the same collection meanwhile; look again.
     """
     async with connection.transaction():
-        stored = await _read_stored(connection, requests)
-        staged = stage(requests, stored)
+        converted = await convert(connection, cumulative, first)
+        derived = by_collection(converted.points)
+        stored = await _read_stored(connection, [*requests, derived])
+        staged = stage(requests, stored).with_derived(derived, stored)
         if staged.parts:
             await _copy(connection, "usage_collection", rows.COLLECTION_COLUMNS,
                         rows.collection_chunks(staged.parts, now_ns))  # fmt: skip
@@ -61,12 +67,10 @@ async def commit(
         present = await attendance.write(connection, staged.parts, announcements, now)
         lost = await write_quarantine(connection, refused, now_ns, quarantine_rows_max) if refused else 0
     attendance.remember(present)
-    return staged, lost
+    return staged, converted, lost
 
 
-async def _read_stored(
-    connection: asyncpg.Connection, requests: list[list[tuple[CollectionKey, Points]]]
-) -> StoredParts:
+async def _read_stored(connection: asyncpg.Connection, requests: list[Request]) -> StoredParts:
     stored = StoredParts()
     keys = {key for request in requests for key, _ in request}
     if not keys:

@@ -23,6 +23,8 @@ _DAYS_KNOWN_MAX: Final = 20_000
 def days_of(batch: Batch) -> set[int]:
     """The UTC days, counted from 1970, whose partitions a batch needs: of each end, and of the nanosecond before it."""
     end_ns = batch.points.end_ns
+    if len(batch.cumulative):
+        end_ns = np.concatenate([end_ns, batch.cumulative.end_ns])
     if not len(end_ns):
         return set()
     first, last = (int(end_ns.min()) - 1) // DAY_NS, int(end_ns.max()) // DAY_NS

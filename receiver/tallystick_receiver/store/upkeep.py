@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final
 from tallystick_receiver.horizons import Kept, horizons_of
 from tallystick_receiver.store.duty import Duty
 from tallystick_receiver.store.edition import Edition, recorded_edition
+from tallystick_receiver.store.forget_cumulative import forget_settled, forget_silent
 from tallystick_receiver.store.partitions import DAY_NS, Partitions
 from tallystick_receiver.store.policies import policies_of, set_policies
-from tallystick_receiver.store.retention import drop_old
+from tallystick_receiver.store.retention import drop_old, dropped_before
 from tallystick_receiver.store.statements import statement
 
 if TYPE_CHECKING:
@@ -71,4 +72,12 @@ async def keep_up(connection: asyncpg.Connection, plan: StoragePlan, now_ns: int
         await connection.execute(statement("set_chunk_interval"), plan.chunk)
     if edition is Edition.COMMUNITY:
         await set_policies(connection, policies_of(plan.kept, plan.columnstore_after))
-    return await drop_old(connection, edition, horizons_of(plan.kept, datetime.fromtimestamp(now_ns / 1e9, UTC)))
+    horizons = horizons_of(plan.kept, datetime.fromtimestamp(now_ns / 1e9, UTC))
+    before = (await dropped_before(connection))["usage_collection"]
+    dropped = await drop_old(connection, edition, horizons)
+    reachable_from = (await dropped_before(connection))["usage_collection"]
+    if reachable_from != before:
+        await forget_settled(connection, reachable_from)
+        if horizons.points is not None:
+            await forget_silent(connection, horizons.points)
+    return dropped

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import asyncpg
 
+from tallystick.semconv import KIND_LEVEL, KIND_SUM
 from tallystick_receiver.errors import InvalidQuestion
 from tallystick_receiver.holding import Hold, LevelFigures
-from tallystick_receiver.identity import LEVEL, SUM, org_id_of, project_id_of
+from tallystick_receiver.identity import org_id_of, project_id_of
 from tallystick_receiver.question import Question, matches
 from tallystick_receiver.ranges import Range, Ranges, ranges_of
 from tallystick_receiver.store.integrals import read_integrals
+from tallystick_receiver.store.join_kinds import KINDS_OF_A_ROW, Row, join_kinds
 from tallystick_receiver.store.retention import dropped_before
 from tallystick_receiver.store.statements import statement
 
@@ -114,10 +116,12 @@ async def _read_sums(
     metrics: dict[int, Any],
     rows_max: int,
     kept_from: dict[str, datetime],
-) -> list[asyncpg.Record]:
-    ids = [i for i, m in metrics.items() if m["kind"] == SUM]
+) -> list[Row]:
+    ids = [i for i, m in metrics.items() if m["kind"] != KIND_LEVEL]
     if not ids or not orgs:
         return []
+    if any(metrics[i]["kind"] != KIND_SUM for i in ids):
+        rows_max *= KINDS_OF_A_ROW
     by_dims = bool(question.dimensions or question.filters)
     ranges = ranges_of(question.start, question.end, question.unit, question.zone, hourly=not by_dims)
     _refuse_dropped(ranges, kept_from)
@@ -127,14 +131,14 @@ async def _read_sums(
             *_by_dims(question, ranges),
             rows_max + 1,
         )
-        return list(await connection.fetch(statement("read_usage_by_dims"), *arguments))
+        return join_kinds(await connection.fetch(statement("read_usage_by_dims"), *arguments), metrics)
     arguments = (
         *_common(question, orgs, ids, ranges),
         *_columns(ranges.hours),
         *_columns(ranges.days),
         rows_max + 1,
     )
-    return list(await connection.fetch(statement("read_usage_totals"), *arguments))
+    return join_kinds(await connection.fetch(statement("read_usage_totals"), *arguments), metrics)
 
 
 async def _read_levels(
@@ -147,7 +151,7 @@ async def _read_levels(
     hold: Hold,
 ) -> list[UsageRow]:
     """Samples from the coarsest rollup, integrals from quarters: rows that either knows of."""
-    ids = [i for i, m in metrics.items() if m["kind"] == LEVEL]
+    ids = [i for i, m in metrics.items() if m["kind"] == KIND_LEVEL]
     if not ids or not orgs:
         return []
     ranges = ranges_of(question.start, question.end, question.unit, question.zone, hourly=False)
@@ -236,7 +240,7 @@ def _columns(ranges: list[Range]) -> tuple[list[datetime], list[datetime]]:
     return [lower for lower, _ in ranges], [upper for _, upper in ranges]
 
 
-def _row(row: asyncpg.Record, metrics: dict[int, Any]) -> UsageRow:
+def _row(row: Row, metrics: dict[int, Any]) -> UsageRow:
     metric = metrics[row["metric_id"]]
     return UsageRow(
         metric=metric["key"], unit=metric["unit"], org=row["org"], project=row["project"], bucket=row["bucket"],

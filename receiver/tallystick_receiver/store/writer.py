@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import asyncpg
@@ -17,10 +18,11 @@ from tallystick_receiver.identity import (
     org_id_of,
     project_id_of,
 )
-from tallystick_receiver.points import Batch
+from tallystick_receiver.points import Batch, Points, RefusedPoint
+from tallystick_receiver.settings import First
 from tallystick_receiver.staging import Verdict, collections_of
 from tallystick_receiver.store.announce import Attendance
-from tallystick_receiver.store.as_otlp import refused_point, refused_points
+from tallystick_receiver.store.as_otlp import Identities, as_refused, refused_points
 from tallystick_receiver.store.commit import commit
 from tallystick_receiver.store.dictionary import Collisions, describe
 from tallystick_receiver.store.partitions import DAY_NS, Partitions, days_of
@@ -39,13 +41,14 @@ class UsageWriter:
 
     def __init__(
         self, database: Database, streams: Streams, telemetry: Telemetry, *, now_ns: Callable[[], int],
-        quarantine_rows_max: int,
+        quarantine_rows_max: int, first: First = First.SINCE_INSTALL,
     ) -> None:  # fmt: skip
         self._database = database
         self._streams = streams
         self._telemetry = telemetry
         self._now_ns = now_ns
         self._quarantine_rows_max = quarantine_rows_max
+        self._first = first
         self._partitions = Partitions()
         self._attendance = Attendance()
 
@@ -88,36 +91,58 @@ class UsageWriter:
             if dropped:
                 await _refuse_dropped(connection, batch, dropped)
         refused = [point for batch in batches for point in batch.refused]
+        cumulative = Points.join([batch.cumulative for batch in batches if len(batch.cumulative)])
         announcements = [found for batch in batches for found in batch.announcements]
         await self._attendance.describe(connection, announcements)
-        staged, lost = await commit(
-            connection, collections_of(batches), announcements, refused, self._attendance, self._now_ns(),
-            self._quarantine_rows_max,
+        staged, converted, lost = await commit(
+            connection, collections_of(batches), cumulative, self._first, announcements, refused, self._attendance,
+            self._now_ns(), self._quarantine_rows_max,
         )  # fmt: skip
         self._telemetry.add("quarantine.lost", lost)
-        await self._keep_conflicts(connection, batches, staged.verdicts)
-        return staged.verdicts
+        self._telemetry.add("cumulative.points", len(cumulative))
+        self._telemetry.add("cumulative.derived", len(converted.points))
+        self._telemetry.add("cumulative.fallen", converted.fallen)
+        return await self._keep_conflicts(connection, batches, staged.verdicts)
 
     async def _keep_conflicts(
         self, connection: asyncpg.Connection, batches: list[Batch], verdicts: list[Verdict]
-    ) -> None:
+    ) -> list[Verdict]:
         """Conflicts are rare: they are described in a second transaction, before anybody is answered."""
+        judged = []
         for batch, verdict in zip(batches, verdicts, strict=True):
+            points: list[RefusedPoint] = []
             if len(verdict.conflicts):
-                points = await refused_points(connection, verdict.conflicts, Reason.CONFLICT, batch.credential_org)
+                points = await refused_points(
+                    connection, verdict.conflicts, Reason.CONFLICT, batch.credential_org, beside=batch.points
+                )
                 lost = await write_quarantine(connection, points, self._now_ns(), self._quarantine_rows_max)
                 self._telemetry.add("quarantine.lost", lost)
+            accepted = verdict.accepted + len(batch.cumulative)
+            judged.append(replace(verdict, accepted=accepted, refused=len(points)))
+        return judged
 
 
 async def _refuse_dropped(connection: asyncpg.Connection, batch: Batch, dropped: set[int]) -> None:
     """Points of days whose ledger is gone: nobody could tell any more whether they were counted."""
-    end_ns = batch.points.end_ns
     days = list(dropped)
-    mask = np.isin(end_ns // DAY_NS, days) | np.isin((end_ns - 1) // DAY_NS, days)
-    points = batch.points.take(mask)
-    batch.refused += await refused_points(connection, points, Reason.TOO_OLD, batch.credential_org)
-    batch.points = batch.points.take(~mask)
-    batch.refused_count += len(points)
+
+    def is_dropped(points: Points) -> np.ndarray:
+        return np.isin(points.end_ns // DAY_NS, days) | np.isin((points.end_ns - 1) // DAY_NS, days)
+
+    for points, beside in _take_out(batch, is_dropped):
+        _refuse(batch, await refused_points(connection, points, Reason.TOO_OLD, batch.credential_org, beside=beside))
+
+
+def _take_out(batch: Batch, wrong: Callable[[Points], np.ndarray]) -> list[tuple[Points, Points]]:
+    """Remove the points that are wrong from a batch, and return them with all that were beside them."""
+    found = [(wrong(points), points) for points in (batch.points, batch.cumulative)]
+    batch.points, batch.cumulative = (points.take(~mask) for mask, points in found)
+    return [(points.take(mask), points) for mask, points in found if mask.any()]
+
+
+def _refuse(batch: Batch, refused: list[RefusedPoint]) -> None:
+    batch.refused += refused
+    batch.refused_count += len(refused)
 
 
 def _has_collision(batch: Batch, collisions: Collisions) -> bool:
@@ -145,13 +170,13 @@ def _refuse_collisions(batch: Batch, collisions: Collisions) -> None:
     writers = {id_of(writer.identity): writer for writer in batch.writers}
     bad_series = [number for number, stream in streams.items() if _collides(stream, collisions)]
     bad_writers = [number for number in writers if ("writer", number) in collisions]
-    mask = np.isin(batch.points.series_id, bad_series) | np.isin(batch.points.writer_id, bad_writers)
-    points = batch.points.take(mask)
-    for position in range(len(points)):
-        stream = streams.get(int(points.series_id[position]))
-        writer = writers.get(int(points.writer_id[position]))
-        if stream is not None and writer is not None:
-            reason = Reason.IDENTITY_COLLISION
-            batch.refused.append(refused_point(stream, writer, points, position, reason, batch.credential_org))
-    batch.points = batch.points.take(~mask)
-    batch.refused_count += len(points)
+    identities = Identities(streams=streams, writers=writers)
+    reason = Reason.IDENTITY_COLLISION
+
+    def is_bad(points: Points) -> np.ndarray:
+        return np.isin(points.series_id, bad_series) | np.isin(points.writer_id, bad_writers)
+
+    for points, beside in _take_out(batch, is_bad):
+        known = np.isin(points.series_id, list(streams)) & np.isin(points.writer_id, list(writers))
+        batch.refused_count += int((~known).sum())
+        _refuse(batch, as_refused(points.take(known), identities, reason, batch.credential_org, beside=beside))

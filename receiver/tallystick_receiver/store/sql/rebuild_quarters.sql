@@ -28,7 +28,7 @@ INSERT INTO usage_quarter_hourly
     (org_id, quarter, dims_id, quantity, points, lowest, highest, last, last_ns, first_ns, integral)
 SELECT b.org_id, b.quarter, s.dims_id, sum(b.quantity), sum(b.points), NULL, NULL, NULL, NULL, NULL, NULL
 FROM by_series b
-JOIN series s ON s.org_id = b.org_id AND s.series_id = b.series_id AND s.kind = 'sum'
+JOIN series s ON s.org_id = b.org_id AND s.series_id = b.series_id AND s.kind <> 'level'
 GROUP BY 1, 2, 3
 UNION ALL
 SELECT org_id, quarter, dims_id, sum(quantity), count(*), min(quantity), max(quantity),

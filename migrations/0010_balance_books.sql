@@ -83,9 +83,6 @@ CREATE TABLE usage_presence (
     CONSTRAINT usage_presence_pk PRIMARY KEY (hour, writer_id, metric_id)
 );
 
-ALTER TABLE usage_metric
-    DROP CONSTRAINT usage_metric_kind,
-    ADD CONSTRAINT usage_metric_kind CHECK (kind IN ('sum', 'level', 'histogram', 'operations'));
 
 -- Deltas that several processes of a service sent over the very same time: copies that a fork made, perhaps. They are counted.
 CREATE TABLE usage_copy (
