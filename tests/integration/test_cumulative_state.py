@@ -115,7 +115,7 @@ ends = st.integers(0, 40).map(lambda n: BEGIN + n * QUARTER // 3)
 found = st.tuples(st.sampled_from([0, BEGIN, BEGIN + HOUR]), ends, st.integers(0, 20))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(found, min_size=1, max_size=14, unique_by=lambda f: f[:2]), st.data())
 def test_two_receivers_at_once_in_any_order_and_split_count_what_the_model_counts(old_database, points, data):
     deliveries = data.draw(st.permutations(points * 2))
@@ -243,6 +243,15 @@ def test_a_stream_that_was_silent_for_long_is_forgotten_and_never_counted_twice(
     # A process that began later counts in full, and so does whatever else the living one begins to count.
     assert sent(old_database, "i", point(NOW - DAY, NOW - HOUR, 5)) == (0, 78)
     assert sent(old_database, "lives", point(start, NOW, 9, attributes={"n": 1})) == (0, 89)
+
+
+def test_a_stream_that_rests_for_long_is_not_forgotten(old_database):
+    start = NOW // DAY * DAY - 60 * DAY
+    for days in (*range(60), 59.5):
+        assert sent(old_database, "i", point(start, start + int(days * DAY) + HOUR, 70)) == (0, 70)
+    # Of the last days all rows, of those before them one.
+    assert upkeep(old_database, late_seconds=3600, points_days=10) in (2, 3)
+    assert sent(old_database, "i", point(start, NOW, 75)) == (0, 75)
 
 
 def test_the_moment_since_which_a_database_records_is_that_of_its_first_migration(database_url):

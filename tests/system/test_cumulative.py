@@ -1,13 +1,15 @@
 """Cumulative streams, black box: what is counted depends on the points alone, not on how they arrive."""
 
+import http.client
 import random
 import threading
+import time
 from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
 from conftest import run_cli, sql
-from otlp import CUMULATIVE, SECOND, export, export_request, get, now_ns, post, totals, usage
+from otlp import CUMULATIVE, SECOND, export, export_request, get, now_ns, post, usage
 
 pytestmark = pytest.mark.editions
 MINUTE, HOUR, QUARTER = 60 * SECOND, 3600 * SECOND, 900 * SECOND
@@ -37,10 +39,20 @@ def send(receiver, *points, instance="i1"):
     assert (reply.status, reply.rejected) == (200, 0)
 
 
-def quarters(receiver):
-    """Quantity by quarter of an hour, asked one by one."""
-    rows = usage(receiver.url, groupBy="type,hour", from_=rfc3339(now_ns() - 72 * HOUR), to=rfc3339(now_ns() + HOUR))
-    return {row["hour"]: row["quantity"] for row in rows["rows"] if row["quantity"] != "0"}
+def window():
+    """The last days, whatever month they are in."""
+    return {"from_": rfc3339(now_ns() - 72 * HOUR), "to": rfc3339(now_ns() + HOUR)}
+
+
+def totals(url):
+    """Quantities by type."""
+    return {row["type"]: row["quantity"] for row in usage(url, **window())["totals"]}
+
+
+def hours(receiver):
+    """Quantity by hour."""
+    rows = usage(receiver.url, groupBy="type,hour", **window())["rows"]
+    return {row["hour"]: row["quantity"] for row in rows if row["quantity"] != "0"}
 
 
 def rfc3339(ns):
@@ -84,14 +96,14 @@ def test_cumulative_and_delta_writers_of_one_metric_add_up(receiver, since, data
     verified(database_url)
 
 
-def test_a_late_point_moves_usage_to_the_quarter_it_belongs_to(receiver, since, database_url):
+def test_a_late_point_moves_usage_to_the_hour_it_belongs_to(receiver, since, database_url):
     start = (now_ns() - 6 * HOUR) // HOUR * HOUR
     send(receiver, cumulative(30, start + 4 * HOUR, start))
-    assert quarters(receiver) == {rfc3339(start + 3 * HOUR): "30"}
+    assert hours(receiver) == {rfc3339(start + 3 * HOUR): "30"}
     send(receiver, cumulative(10, start + HOUR, start))
-    assert quarters(receiver) == {rfc3339(start): "10", rfc3339(start + 3 * HOUR): "20"}
+    assert hours(receiver) == {rfc3339(start): "10", rfc3339(start + 3 * HOUR): "20"}
     send(receiver, cumulative(25, start + 2 * HOUR, start), cumulative(10, start + HOUR, start))
-    assert quarters(receiver) == {
+    assert hours(receiver) == {
         rfc3339(start): "10", rfc3339(start + HOUR): "15", rfc3339(start + 3 * HOUR): "5",
     }  # fmt: skip
     verified(database_url)
@@ -148,7 +160,7 @@ def test_a_cumulative_histogram_counts_the_growth_of_its_sum_and_of_its_count(re
         point = cumulative(value, start + (n + 1) * MINUTE, start, kind=kind, count=count)
         for _ in range(2):
             send(receiver, point)
-    [row] = usage(receiver.url)["rows"]
+    [row] = usage(receiver.url, **window())["rows"]
     assert (row["quantity"], row["count"]) == ("7.25", 5)
     verified(database_url)
 
@@ -180,7 +192,7 @@ def test_a_cumulative_point_that_comes_too_late_is_quarantined_as_cumulative_and
 
 def recorded(chance, start):
     """Points of three processes that restart, and what they add by hour."""
-    points, hours = [], Counter()
+    points, by_hour = [], Counter()
     for instance in ("a", "b", "c"):
         for stream in range(3):
             end, value, began = start, 0, start
@@ -190,9 +202,42 @@ def recorded(chance, start):
                     began, value = end - MINUTE, 0
                 grown = chance.choice((0, 0, 1, 5, 100))
                 value += grown
-                hours[rfc3339((end - 1) // HOUR * HOUR)] += grown
+                by_hour[rfc3339((end - 1) // HOUR * HOUR)] += grown
                 points.append((instance, cumulative(value, end, began, attributes={"org.id": "acme", "n": stream})))
-    return points, {hour: str(quantity) for hour, quantity in hours.items() if quantity}
+    return points, {hour: str(quantity) for hour, quantity in by_hour.items() if quantity}
+
+
+def test_a_receiver_killed_again_and_again_under_cumulative_points_counts_each_once(
+    start_receiver, since, database_url
+):
+    start = (now_ns() - 12 * HOUR) // HOUR * HOUR
+    points, expected = recorded(random.Random(3), start)
+    receiver = start_receiver()
+    acknowledged = threading.Semaphore(0)
+
+    def deliver(part):
+        for instance, point in part:
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline:
+                try:
+                    send(receiver, point, instance=instance)
+                except (OSError, http.client.HTTPException, AssertionError):
+                    continue
+                acknowledged.release()
+                break
+
+    threads = [threading.Thread(target=deliver, args=(points[n::4],)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(3):
+        for _ in range(40):
+            assert acknowledged.acquire(timeout=60)
+        receiver.kill()
+        receiver.start()
+    for thread in threads:
+        thread.join()
+    assert hours(receiver) == expected
+    verified(database_url)
 
 
 def test_shuffled_repeated_and_split_through_two_receivers_that_restart_it_is_what_was_recorded(
@@ -227,5 +272,5 @@ def test_shuffled_repeated_and_split_through_two_receivers_that_restart_it_is_wh
             receivers[0].start()
             assert receivers[1].stop() == 0
             receivers[1].start()
-    assert quarters(receivers[0]) == quarters(receivers[1]) == expected
+    assert hours(receivers[0]) == hours(receivers[1]) == expected
     verified(database_url)
