@@ -1,5 +1,6 @@
 """How long a sample of a level holds: every end of it, and what is kept of it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import permutations
@@ -129,6 +130,21 @@ async def test_a_row_over_several_sets_sums_their_integrals_and_is_covered_while
     for _ in range(2):
         assert await held(subject, -60, 60, hold=hold) == [(6 * 20 + 6 * 20, 40)]
         assert await held(subject, -60, 60, "disk", hold=hold) == [(120, 40), (120, 30)]
+        await subject.roll()
+
+
+async def test_organisations_are_integrated_apart_and_their_total_is_the_sum(subject):
+    await subject.send("acme", [at(0, 6), at(10, 0)])
+    await subject.send("globex", [at(5, 3), at(20, 0)])
+    hold = Hold(seconds=900, now_ns=ns_of(minute(20)))
+    for _ in range(2):
+        asked = replace(question("acme", minute(0), minute(60)), org=None, group_by=("org", "project"))
+        usage = await subject.ask(asked, hold)
+        rows = {(r.org, r.project): (r.level.integral / MINUTE, r.level.covered_ns // MINUTE) for r in usage.rows}
+        assert rows == {("acme", None): (60, 20), ("globex", None): (45, 15)}
+        [total] = usage.totals
+        assert (total.level.integral / MINUTE, total.level.covered_ns // MINUTE) == (105, 20)
+        assert total.level.average == Decimal("5.25")
         await subject.roll()
 
 
