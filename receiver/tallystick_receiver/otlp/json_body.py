@@ -19,6 +19,7 @@ from tallystick_receiver.attributes import DEPTH_MAX, Attributes, Value, canonic
 from tallystick_receiver.errors import Malformed
 from tallystick_receiver.identity import identity_text
 from tallystick_receiver.otlp.histogram_points import HistogramPoint, add_histogram_point
+from tallystick_receiver.otlp.json_fields import double_of, get, integer_of, messages_of, object_of, string_of
 from tallystick_receiver.otlp.metric_kinds import RESOURCE_ATTRIBUTES_MAX, Shape, kind_of
 from tallystick_receiver.otlp.scan import Block, Scan
 from tallystick_receiver.streams import Metric, Source
@@ -54,13 +55,13 @@ def scan_json(document: Any, scan: Scan, points: list[Any]) -> None:  # noqa: AN
     Raises:
         Malformed: the envelope is not such a message.
     """
-    for resource_metrics in _messages(_object(document), "resourceMetrics"):
-        resource = _object(_get(resource_metrics, "resource") or {})
+    for resource_metrics in messages_of(object_of(document), "resourceMetrics"):
+        resource = object_of(get(resource_metrics, "resource") or {})
         source = _source(resource, scan)
-        for scope_metrics in _messages(resource_metrics, "scopeMetrics"):
-            scope = _object(_get(scope_metrics, "scope") or {})
-            schema_url = _get(scope_metrics, "schemaUrl") or ""
-            for metric in _messages(scope_metrics, "metrics"):
+        for scope_metrics in messages_of(resource_metrics, "scopeMetrics"):
+            scope = object_of(get(scope_metrics, "scope") or {})
+            schema_url = get(scope_metrics, "schemaUrl") or ""
+            for metric in messages_of(scope_metrics, "metrics"):
                 _scan_metric(metric, (resource, scope, schema_url), source, scan, points)
 
 
@@ -71,20 +72,18 @@ def _scan_metric(
     scan: Scan,
     points: list[Any],
 ) -> None:
-    found = next(
-        ((name, shape, _get(message, name)) for name, shape in _SHAPES if _get(message, name) is not None), None
-    )
+    found = next(((name, shape, get(message, name)) for name, shape in _SHAPES if get(message, name) is not None), None)
     if found is None:
         return
-    name, shape, content = found[0], found[1], _object(found[2])
+    name, shape, content = found[0], found[1], object_of(found[2])
     block = Block(
         source=source,
         metric=_metric(message, content, shape, envelope, source, scan),
         rebuild=_rebuilder(message, content, name, envelope),
     )
-    is_tally = shape == Shape.GAUGE and _get(message, "name") == SENDER_COLLECTION
+    is_tally = shape == Shape.GAUGE and get(message, "name") == SENDER_COLLECTION
     scan.open_block(block)
-    for point in _messages(content, "dataPoints"):
+    for point in messages_of(content, "dataPoints"):
         points.append(point)
         at = len(points) - 1
         try:
@@ -102,25 +101,25 @@ def _scan_metric(
 
 
 def _scan_point(point: dict[str, Any], block: Block, metric: Metric, scan: Scan, at: int) -> None:
-    if _integer(_get(point, "flags") or 0, 0, _UINT64_MAX) & 1:
+    if integer_of(get(point, "flags") or 0, 0, _UINT64_MAX) & 1:
         scan.staleness_marks += 1
         return
-    row = _row_of(_get(point, "attributes") or [], metric, scan)
-    start = _integer(_get(point, "startTimeUnixNano") or 0, 0, _UINT64_MAX)
-    end = _integer(_get(point, "timeUnixNano") or 0, 0, _UINT64_MAX)
+    row = _row_of(get(point, "attributes") or [], metric, scan)
+    start = integer_of(get(point, "startTimeUnixNano") or 0, 0, _UINT64_MAX)
+    end = integer_of(get(point, "timeUnixNano") or 0, 0, _UINT64_MAX)
     if metric.operations is not None:
-        operations = _row_of(_get(point, "attributes") or [], metric.operations, scan)
-        total = _get(point, "sum")
+        operations = _row_of(get(point, "attributes") or [], metric.operations, scan)
+        total = get(point, "sum")
         histogram = HistogramPoint(
-            start_ns=start, end_ns=end, count=_integer(_get(point, "count") or 0, 0, _UINT64_MAX),
-            sum=None if total is None else _double(total),
+            start_ns=start, end_ns=end, count=integer_of(get(point, "count") or 0, 0, _UINT64_MAX),
+            sum=None if total is None else double_of(total),
         )  # fmt: skip
         add_histogram_point(histogram, (row, operations), block, scan, at, at)
         return
-    if (number := _get(point, "asInt")) is not None:
-        value: float = _integer(number, INT64_MIN, INT64_MAX)
-    elif (number := _get(point, "asDouble")) is not None:
-        value = _double(number)
+    if (number := get(point, "asInt")) is not None:
+        value: float = integer_of(number, INT64_MIN, INT64_MAX)
+    elif (number := get(point, "asDouble")) is not None:
+        value = double_of(number)
     else:
         raise Refused(Reason.VALUE_MISSING)
     scan.add(block, row, start, end, value, at, at)
@@ -130,10 +129,10 @@ def _scan_tally(point: dict[str, Any], source: Source | Refused, scan: Scan) -> 
     """What a sender says about one of its collections; no stream is made of it."""
     if isinstance(source, Refused):
         raise source
-    texts = {pair["key"]: _get(pair["value"], "stringValue") for pair in _get(point, "attributes") or []}
-    end = _integer(_get(point, "timeUnixNano") or 0, 0, INT64_MAX)
-    tally = _string(texts.get(SENDER_TALLY))[:TALLY_LENGTH_MAX]
-    scan.announce(source, _integer(_get(point, "asInt"), 0, INT64_MAX), end, tally)
+    texts = {pair["key"]: get(pair["value"], "stringValue") for pair in get(point, "attributes") or []}
+    end = integer_of(get(point, "timeUnixNano") or 0, 0, INT64_MAX)
+    tally = string_of(texts.get(SENDER_TALLY))[:TALLY_LENGTH_MAX]
+    scan.announce(source, integer_of(get(point, "asInt"), 0, INT64_MAX), end, tally)
 
 
 def _row_of(attributes: list[Any], metric: Metric, scan: Scan) -> int:
@@ -150,7 +149,7 @@ def _row_of(attributes: list[Any], metric: Metric, scan: Scan) -> int:
 
 def _source(resource: dict[str, Any], scan: Scan) -> Source | Refused:
     try:
-        attributes = _attributes(_get(resource, "attributes") or [], RESOURCE_ATTRIBUTES_MAX, is_resource=True)
+        attributes = _attributes(get(resource, "attributes") or [], RESOURCE_ATTRIBUTES_MAX, is_resource=True)
         key = (scan.credential_org, identity_text([[k, v] for k, v in attributes]).encode())
         source = scan.streams.sources.get(key)
         if source is None:
@@ -169,13 +168,13 @@ def _metric(
     if isinstance(source, Refused):
         return source
     _, scope, schema_url = envelope
-    temporality = _get(content, "aggregationTemporality") or 0
+    temporality = get(content, "aggregationTemporality") or 0
     temporality = _TEMPORALITY.get(temporality, temporality) if isinstance(temporality, str) else temporality
     try:
-        kind, is_cumulative = kind_of(shape, temporality, monotonic=bool(_get(content, "isMonotonic")))
-        pairs = [[k, v] for k, v in _attributes(_get(scope, "attributes") or [], ATTRIBUTES_MAX)]
-        scope_text = identity_text(_get(scope, "name") or "", _get(scope, "version") or "", pairs, schema_url)
-        name, unit = _get(message, "name") or "", _get(message, "unit") or ""
+        kind, is_cumulative = kind_of(shape, temporality, monotonic=bool(get(content, "isMonotonic")))
+        pairs = [[k, v] for k, v in _attributes(get(scope, "attributes") or [], ATTRIBUTES_MAX)]
+        scope_text = identity_text(get(scope, "name") or "", get(scope, "version") or "", pairs, schema_url)
+        name, unit = get(message, "name") or "", get(message, "unit") or ""
         if not isinstance(name, str) or not isinstance(unit, str):
             raise Refused(Reason.INVALID_NAME)  # noqa: TRY301 - one way out for all refusals
         key = (source.family, scope_text, name, unit, kind, is_cumulative)
@@ -193,7 +192,7 @@ def _metric(
 def _attributes(pairs: list[Any], count_max: int, *, is_resource: bool = False) -> Attributes:
     if len(pairs) > count_max:
         raise Refused(Reason.TOO_MANY_ATTRIBUTES, f"{len(pairs)} attributes, {count_max} allowed")
-    found = [(_string(pair.get("key") or ""), _value(pair.get("value"), 0)) for pair in pairs]
+    found = [(string_of(pair.get("key") or ""), _value(pair.get("value"), 0)) for pair in pairs]
     if not is_resource:
         return canonical(found)
     readable: Attributes = []
@@ -212,87 +211,33 @@ def _value(value: dict[str, Any] | None, depth: int) -> Value:
     if not value:
         return ["n"]
     for name, convert in _VALUES:
-        content = _get(value, name)
+        content = get(value, name)
         if content is not None:
             return convert(content, depth)
     return ["n"]
 
 
 def _array(content: dict[str, Any], depth: int) -> Value:
-    return ["a", [_value(item, depth + 1) for item in _get(content, "values") or []]]
+    return ["a", [_value(item, depth + 1) for item in get(content, "values") or []]]
 
 
 def _map(content: dict[str, Any], depth: int) -> Value:
-    pairs = _get(content, "values") or []
+    pairs = get(content, "values") or []
     return [
         "k",
-        sorted([_string(p.get("key") or ""), _value(p.get("value"), depth + 1)] for p in pairs),
+        sorted([string_of(p.get("key") or ""), _value(p.get("value"), depth + 1)] for p in pairs),
     ]
 
 
 _VALUES: Final[tuple[tuple[str, Callable[[Any, int], Value]], ...]] = (
-    ("stringValue", lambda content, _: ["s", _string(content)]),
+    ("stringValue", lambda content, _: ["s", string_of(content)]),
     ("boolValue", lambda content, _: ["b", bool(content)]),
-    ("intValue", lambda content, _: ["i", str(_integer(content, INT64_MIN, INT64_MAX))]),
-    ("doubleValue", lambda content, _: ["d", repr(_double(content))]),
+    ("intValue", lambda content, _: ["i", str(integer_of(content, INT64_MIN, INT64_MAX))]),
+    ("doubleValue", lambda content, _: ["d", repr(double_of(content))]),
     ("arrayValue", _array),
     ("kvlistValue", _map),
-    ("bytesValue", lambda content, _: ["x", _string(content)]),
+    ("bytesValue", lambda content, _: ["x", string_of(content)]),
 )
-
-
-def _get(message: dict[str, Any], name: str) -> Any:  # noqa: ANN401 - any JSON value
-    """A field by its lowerCamelCase name; snake_case is read too, as the Collector does."""
-    value = message.get(name)
-    return message.get(_SNAKE_CASE[name]) if value is None else value
-
-
-class _SnakeCase(dict[str, str]):
-    """snake_case names by lowerCamelCase ones, each made once."""
-
-    def __missing__(self, name: str) -> str:
-        made = "".join("_" + c.lower() if c.isupper() else c for c in name)
-        self[name] = made
-        return made
-
-
-_SNAKE_CASE: Final = _SnakeCase()
-
-
-def _string(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    if not isinstance(value, str):
-        raise TypeError(f"{str(value)[:40]!r} is not a text")
-    return value
-
-
-def _integer(value: Any, lowest: int, highest: int) -> int:  # noqa: ANN401 - any JSON value
-    """A 64-bit integer, written as a number or as a decimal text."""
-    if isinstance(value, bool) or not isinstance(value, int | str | float):
-        raise TypeError(f"{str(value)[:40]!r} is not an integer")
-    number = int(value)
-    if (isinstance(value, float) and number != value) or not lowest <= number <= highest:
-        raise ValueError(f"{str(value)[:40]!r} is not an integer of 64 bits")
-    return number
-
-
-def _double(value: Any) -> float:  # noqa: ANN401 - any JSON value
-    """A double; "NaN", "Infinity" and "-Infinity" are texts in JSON."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise TypeError(f"{str(value)[:40]!r} is not a number")
-    return float(value)
-
-
-def _object(value: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
-    if not isinstance(value, dict):
-        raise Malformed("an object is expected")
-    return value
-
-
-def _messages(message: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    found = _get(message, name) or []
-    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
-        raise Malformed(f"{name} must be an array of objects")
-    return found
 
 
 def _rebuilder(
@@ -303,7 +248,7 @@ def _rebuilder(
 
     def rebuild(point: bytes) -> bytes:
         kept = {key: value for key, value in content.items() if key not in ("dataPoints", "data_points")}
-        metric = {"name": _get(message, "name"), "unit": _get(message, "unit")}
+        metric = {"name": get(message, "name"), "unit": get(message, "unit")}
         metric[shape] = kept | {"dataPoints": [json.loads(point)]}
         in_scope = {"scope": scope, "metrics": [metric], "schemaUrl": schema_url}
         document = {"resourceMetrics": [{"resource": resource, "scopeMetrics": [in_scope]}]}
