@@ -185,12 +185,12 @@ def _difference(now: _Contribution, was: _Contribution) -> list[Quantity]:
     try:
         return [quantity(total)]
     except OverflowError:
-        left = list(terms)
+        left = [term for term in terms if term]
         for term in terms:
             if term in left and -term in left:
                 left.remove(term)
                 left.remove(-term)
-        return [quantity(term) for term in left if term]
+        return [quantity(term) for term in left]
 
 
 def _is_fallen(sample: Sample, found: _Contribution, rows: dict[int, Row]) -> bool:

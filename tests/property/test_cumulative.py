@@ -137,6 +137,13 @@ def test_what_does_not_fit_one_quantity_is_exact_in_several():
     assert state.quarters() == {EPOCH // QUARTER_NS: fraction(1, 300) - fraction(1, -300)}
 
 
+def test_what_does_not_fit_replaces_what_was_counted_before():
+    state = State(NO_START, in_full=False)
+    state.commit([(EPOCH, 0, 0), (EPOCH + 1, 1, 0)])
+    state.commit([(EPOCH, 1, 0), (EPOCH + 1, 1, 300)])
+    assert sum(state.quarters().values()) == fraction(1, 300) - 1
+
+
 def test_a_row_knows_the_earliest_and_the_highest_of_its_points():
     state = State(EPOCH, in_full=True)
     state.commit([(EPOCH + 3, 5, 0), (EPOCH + 2, 9, 0), (EPOCH + 1, 4, 0), (EPOCH + 4, 9, 0)])
