@@ -25,8 +25,8 @@ from tallystick.semconv import (
 from tallystick_receiver.attributes import check_text
 from tallystick_receiver.identity import metric_id_of
 
-TALLY_LENGTH_MAX: Final = 1_000_000
-"""Characters of a tally: some ten thousand metrics."""
+TALLY_LENGTH_MAX: Final = 262_144
+"""Characters of a tally: some three thousand metrics."""
 _NUMBER_MAX: Final = 2**62
 """Two of them fit 64 bits."""
 _SUM: Final = re.compile(r"-?\d{1,400}(\.\d{1,400})?").fullmatch

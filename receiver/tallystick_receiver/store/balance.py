@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _LOCK: Final = 0x7A11_0005
 _STATEMENT_SECONDS: Final = 60.0
-_ROWS_MAX: Final = 2_000
+_ROWS_MAX: Final = 500
 _PAUSE_MIN: Final = timedelta(seconds=2)
 _PAUSE_MAX: Final = timedelta(minutes=10)
 _AFTER_LATE: Final = timedelta(hours=1)
