@@ -76,10 +76,10 @@ def collections(requests: int, bodies: list[bytes], first_ns: int) -> Iterator[b
         yield stamped(bodies[number % len(bodies)], end - 10**9, end)
 
 
-def announced(requests: int, bodies: list[bytes], writers: list[str], first_ns: int) -> Iterator[bytes]:
+def announced(requests: int, bodies: list[bytes], writers: int, first_ns: int) -> Iterator[bytes]:
     """The same, with what each writer announces of each of its collections, as UsageReader does."""
     halves = 2 if len(bodies) == 2 else 1
-    own = [figures(body, len(writers)) for body in bodies]
+    own = [figures(body, writers) for body in bodies]
     total: dict[str, list[int]] = {metric: [0, 0] for metric in own[0]}
     collection: dict[str, list[int]] = {}
     for number, body in enumerate(collections(requests, bodies, first_ns)):
@@ -94,7 +94,7 @@ def announced(requests: int, bodies: list[bytes], writers: list[str], first_ns: 
         entries = [[m, "By", "sum", collection[m][0], str(collection[m][1]), *map_text(total[m])] for m in total]
         tally = {"begun": first_ns - 10**9, "start": end - 10**8, "interval": 10**8, "last": False,
                  "entries": entries, "unattributed": []}  # fmt: skip
-        yield body + announcements(writers, sequence, end, json.dumps(tally, separators=(",", ":")))
+        yield with_tally(body, sequence, end, json.dumps(tally, separators=(",", ":")))
         collection = {}
 
 
@@ -110,13 +110,10 @@ def figures(body: bytes, writers: int) -> dict[str, tuple[int, int]]:
     return {m.name: (len(m.sum.data_points), sum(p.as_int for p in m.sum.data_points)) for m in metrics}
 
 
-def announcements(writers: list[str], sequence: int, end_ns: int, tally: str) -> bytes:
-    """A request that can be put behind another one."""
-    request = ExportMetricsServiceRequest()
-    for writer in writers:
-        resource_metrics = request.resource_metrics.add()
-        for key, value in (("service.name", "log-platform"), ("service.instance.id", writer)):
-            resource_metrics.resource.attributes.add(key=key).value.string_value = value
+def with_tally(body: bytes, sequence: int, end_ns: int, tally: str) -> bytes:
+    """The body with the tally in each of its resources."""
+    request = ExportMetricsServiceRequest.FromString(body)
+    for resource_metrics in request.resource_metrics:
         scope_metrics = resource_metrics.scope_metrics.add()
         scope_metrics.scope.name = "tallystick.sender"
         metric = scope_metrics.metrics.add(name="tallystick.sender.collection", unit="{collection}")
@@ -278,14 +275,12 @@ def main(argv: list[str] | None = None) -> list[dict[str, float]]:
             bare_copy(running, requests),
             measure(running, "one writer", requests, lambda: collections(requests, halves, now)),
             measure(running, "20 writers", requests, lambda: collections(requests, shared, now + hour)),
-            measure(
-                running, "one writer, announced", requests, lambda: announced(requests, halves, ["w"], now + 4 * hour)
-            ),
+            measure(running, "one writer, announced", requests, lambda: announced(requests, halves, 1, now + 4 * hour)),
             measure(
                 running,
                 "20 writers, announced",
                 requests,
-                lambda: announced(requests, shared, [f"w{w}" for w in range(20)], now + 4 * hour + hour // 2),
+                lambda: announced(requests, shared, 20, now + 4 * hour + hour // 2),
             ),
             measure(running, "one writer", requests, lambda: collections(requests, halves, now + 2 * hour)),
             measure(running, "20 writers", requests, lambda: collections(requests, shared, now + 2 * hour + hour // 2)),

@@ -17,7 +17,6 @@ CREATE TABLE usage_announcement (
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000);
 
 CREATE INDEX usage_announcement_due ON usage_announcement (check_after);
-CREATE INDEX usage_announcement_collection ON usage_announcement (writer_id, end_ns);
 
 COMMENT ON COLUMN usage_announcement.tally IS
     '[[metric id, points, "sum", points in total, "sum in total"], ...] as JSON';

@@ -10,9 +10,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from tallystick_receiver.announcement import NOTHING, Figures, Totals, minus, plus
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The totals of a sequence at a moment, as they are stored: reckoned with only where there is a hole.
+
+    Attributes:
+        entries: (metric id, points, sum as text) of each metric.
+    """
+
+    entries: list[tuple[int, int, str]]
+
+    @property
+    def totals(self) -> Totals:
+        """To reckon with."""
+        return {metric_id: (points, Decimal(amount)) for metric_id, points, amount in self.entries}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +54,7 @@ class Announced:
     check_after: datetime
     is_counted: bool
     own: Totals
-    total: Totals
+    total: Standing
     arrived: Totals
 
     @property
@@ -53,7 +70,7 @@ class Run:
     Attributes:
         after: the totals after the last one.
         first_total: the totals after the first one.
-        first_own: what of these is its own; empty when `first_total` is of the moment before it.
+        first_own: what of these is its own; empty when `first_total` is of the moment before it, or it was idle.
         received_at: when the first one was heard of.
     """
 
@@ -61,15 +78,15 @@ class Run:
     last: int
     start_ns: int
     end_ns: int
-    after: Totals
-    first_total: Totals
+    after: Standing
+    first_total: Standing
     first_own: Totals
     received_at: datetime
 
     @property
     def before(self) -> Totals:
         """The totals before the first one."""
-        return difference(self.first_total, self.first_own) if self.first_own else self.first_total
+        return difference(self.first_total.totals, self.first_own)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,10 +128,10 @@ def folded(runs: Iterable[Run]) -> list[Run]:
 def holes_between(runs: list[Run], begun_ns: int) -> list[Hole]:
     """The holes before and between the runs of one sequence, in order."""
     holes = []
-    last, end_ns, after = 0, begun_ns, Totals()
+    last, end_ns, after = 0, begun_ns, Standing([])
     for run in runs:
         if run.first > last + 1:
-            announced = difference(run.before, after)
+            announced = difference(run.before, after.totals)
             hole = Hole(first=last + 1, last=run.first - 1, start_ns=end_ns, end_ns=max(run.start_ns, end_ns),
                         announced=announced, after=run)  # fmt: skip
             holes.append(hole)
@@ -127,7 +144,7 @@ def bridged(runs: list[Run], begun_ns: int, hole: Hole) -> list[Run]:
     position = next(index for index, run in enumerate(runs) if run.first == hole.last + 1)
     run = runs[position]
     if position == 0:
-        return [replace(run, first=1, start_ns=begun_ns, first_total={}, first_own={}), *runs[1:]]
+        return [replace(run, first=1, start_ns=begun_ns, first_total=Standing([]), first_own={}), *runs[1:]]
     previous = runs[position - 1]
     whole = replace(previous, last=run.last, end_ns=run.end_ns, after=run.after)
     return [*runs[: position - 1], whole, *runs[position + 1 :]]

@@ -15,7 +15,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.quantity import text_of
 from tallystick_receiver.announcement import Totals
-from tallystick_receiver.balance import Announced, Hole, Run, bridged, folded, holes_between, run_of, shortfall, summed
+from tallystick_receiver.balance import (
+    Announced,
+    Hole,
+    Run,
+    Standing,
+    bridged,
+    folded,
+    holes_between,
+    run_of,
+    shortfall,
+    summed,
+)
 from tallystick_receiver.store.duty import Duty
 from tallystick_receiver.store.statements import statement
 
@@ -194,7 +205,7 @@ def _keep(key: Sequence, before: list[Run], after: list[Run], writes: _Writes) -
     remaining = {run.first for run in after}
     writes.gone += [(*key, run.first) for run in before if run.first not in remaining]
     writes.runs += [
-        (*key, run.first, run.last, run.start_ns, run.end_ns, _text(run.before), _text(run.after), run.received_at)
+        (*key, run.first, run.last, run.start_ns, run.end_ns, _before(run), _text(run.after), run.received_at)
         for run in after
         if run not in before
     ]
@@ -235,20 +246,27 @@ def _one(parts: list[asyncpg.Record]) -> Announced:
         end_ns=row["end_ns"], interval_ns=row["interval_ns"], is_last=row["is_last"], received_at=row["received_at"],
         check_after=row["check_after"], is_counted=row["is_counted"],
         own={metric: (points, Decimal(amount)) for metric, points, amount, _, _ in tally if points or amount != "0"},
-        total={metric: (points, Decimal(amount)) for metric, _, _, points, amount in tally}, arrived=arrived,
+        total=Standing([(metric, points, amount) for metric, _, _, points, amount in tally]), arrived=arrived,
     )  # fmt: skip
 
 
 def _run(row: asyncpg.Record) -> Run:
     return Run(
         first=row["first_sequence"], last=row["last_sequence"], start_ns=row["start_ns"], end_ns=row["end_ns"],
-        after=_totals(row["after"]), first_total=_totals(row["before"]), first_own={}, received_at=row["received_at"],
+        after=_standing(row["after"]), first_total=_standing(row["before"]), first_own={},
+        received_at=row["received_at"],
     )  # fmt: skip
 
 
-def _totals(text: str) -> Totals:
-    return {metric: (points, Decimal(amount)) for metric, points, amount in json.loads(text)}
+def _standing(text: str) -> Standing:
+    return Standing([(metric, points, amount) for metric, points, amount in json.loads(text)])
 
 
-def _text(totals: Totals) -> str:
-    return json.dumps([[m, points, text_of(amount)] for m, (points, amount) in totals.items()], separators=(",", ":"))
+def _before(run: Run) -> str:
+    if not run.first_own:
+        return _text(run.first_total)
+    return _text(Standing([(metric, points, text_of(amount)) for metric, (points, amount) in run.before.items()]))
+
+
+def _text(standing: Standing) -> str:
+    return json.dumps(standing.entries, separators=(",", ":"))

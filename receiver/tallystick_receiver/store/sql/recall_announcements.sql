@@ -1,6 +1,6 @@
 -- Points came of collections that were announced before: the balancer shall look at them again, at once. One that it
 -- looks at just now is left to it.
--- $1 writers, $2 ends (ns), $3 now. Index: usage_announcement_collection.
+-- $1 writers, $2 ends (ns), $3 now. Index: usage_announcement_pk.
 UPDATE usage_announcement a SET check_after = $3
 FROM (
     SELECT d.writer_id, d.begun_ns, d.sequence
