@@ -22,6 +22,7 @@ from tallystick_receiver.otlp.routes import Otlp, content_type_of
 from tallystick_receiver.query.asking import Desk
 from tallystick_receiver.query.breakdown_routes import BreakdownRoutes
 from tallystick_receiver.query.completeness_routes import Books, CompletenessRoutes
+from tallystick_receiver.query.export_routes import ExportRoutes
 from tallystick_receiver.query.health import health
 from tallystick_receiver.query.problem import answer, problem
 from tallystick_receiver.query.quarantine_routes import QuarantineRoutes
@@ -92,6 +93,7 @@ class Receiver:
         )  # fmt: skip
         self._routes = (
             UsageRoutes(desk), BreakdownRoutes(desk), SummaryRoutes(desk),
+            ExportRoutes(desk, exports_max=settings.exports_max, seconds_max=settings.export_seconds_max),
             CompletenessRoutes(books, self.gate, now_ns=now_ns),
             QuarantineRoutes(database, self.gate, self._otlp.replay, now_ns=now_ns),
         )  # fmt: skip

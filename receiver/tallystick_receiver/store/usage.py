@@ -12,7 +12,7 @@ import asyncpg
 from tallystick_receiver.errors import InvalidQuestion
 from tallystick_receiver.holding import Hold, LevelFigures
 from tallystick_receiver.question import Question
-from tallystick_receiver.store.integrals import read_integrals
+from tallystick_receiver.store.integrals import integrals_statement
 from tallystick_receiver.store.join_kinds import Row, join_kinds
 from tallystick_receiver.store.scene import Scene, samples_statement, snapshot, sums_statement
 from tallystick_receiver.store.statements import statement
@@ -122,13 +122,11 @@ async def _read_levels(scene: Scene, question: Question, rows_max: int, hold: Ho
     name, arguments = wanted
     sampled = {_group(row): row for row in await scene.connection.fetch(statement(name), *arguments)}
     quarters_from = scene.kept_from["usage_quarter_hourly"]
-    integrated = {
-        _group(row): row
-        for row in await read_integrals(
-            scene.connection, question, scene.orgs, scene.level_ids, hold=hold, quarters_from=quarters_from,
-            rows_max=rows_max + 1,
-        )
-    }  # fmt: skip
+    name, arguments = await integrals_statement(
+        scene.connection, question, scene.orgs, scene.level_ids, hold=hold, quarters_from=quarters_from,
+        rows_max=rows_max + 1,
+    )  # fmt: skip
+    integrated = {_group(row): row for row in await scene.connection.fetch(statement(name), *arguments)}
     return [
         level_row(
             sampled.get(group), integrated.get(group), scene.metrics,
