@@ -19,10 +19,14 @@ from tallystick_receiver.horizons import Kept
 from tallystick_receiver.ingest import Ingest
 from tallystick_receiver.otlp.respond import failure
 from tallystick_receiver.otlp.routes import Otlp, content_type_of
+from tallystick_receiver.query.asking import Desk
+from tallystick_receiver.query.breakdown_routes import BreakdownRoutes
 from tallystick_receiver.query.completeness_routes import Books, CompletenessRoutes
+from tallystick_receiver.query.export_routes import ExportRoutes
 from tallystick_receiver.query.health import health
 from tallystick_receiver.query.problem import answer, problem
 from tallystick_receiver.query.quarantine_routes import QuarantineRoutes
+from tallystick_receiver.query.summary_routes import SummaryRoutes
 from tallystick_receiver.query.usage_routes import UsageRoutes
 from tallystick_receiver.settings import Settings
 from tallystick_receiver.store.audit import Audit
@@ -83,12 +87,16 @@ class Receiver:
         )
         self._otlp = Otlp(self.ingest, streams, self.telemetry, settings, now_ns)
         books = Books(database, silent_after=timedelta(seconds=settings.silent_seconds_min), late=patience.late)
-        self._usage = UsageRoutes(
+        desk = Desk(
             database, self.gate, books, now_ns=now_ns, rows_max=settings.query_rows_max,
             hold_seconds=settings.level_hold_seconds,
         )  # fmt: skip
-        self._completeness = CompletenessRoutes(books, self.gate, now_ns=now_ns)
-        self._quarantine = QuarantineRoutes(database, self.gate, self._otlp.replay, now_ns=now_ns)
+        self._routes = (
+            UsageRoutes(desk), BreakdownRoutes(desk), SummaryRoutes(desk),
+            ExportRoutes(desk, exports_max=settings.exports_max, seconds_max=settings.export_seconds_max),
+            CompletenessRoutes(books, self.gate, now_ns=now_ns),
+            QuarantineRoutes(database, self.gate, self._otlp.replay, now_ns=now_ns),
+        )  # fmt: skip
         self._runner: web.AppRunner | None = None
         self.port = 0
 
@@ -137,9 +145,8 @@ class Receiver:
         router.add_get("/healthz", self._healthz)
         router.add_get("/readyz", self._readyz)
         router.add_get("/openapi.json", self._openapi)
-        self._usage.add_to(router)
-        self._completeness.add_to(router)
-        self._quarantine.add_to(router)
+        for routes in self._routes:
+            routes.add_to(router)
         return app
 
     async def _metrics(self, request: web.Request) -> web.Response:

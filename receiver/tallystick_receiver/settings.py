@@ -82,6 +82,8 @@ class Settings:
         3600, "time that a sample of a level holds when no other follows, 900 to 31622400; then the level is unknown"
     )
     query_rows_max: int = _setting(100_000, "rows in one answer of /api/usage (400 above)")
+    exports_max: int = _setting(2, "exports at once (503 above)")
+    export_seconds_max: float = _setting(3600.0, "time that one export may take; then its connection is cut")
     stop_seconds_max: float = _setting(8.0, "time to finish what is waiting when the receiver is stopped")
 
     def __post_init__(self) -> None:

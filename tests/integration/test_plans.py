@@ -17,7 +17,7 @@ from tallystick_receiver.holding import Hold, hold_ranges
 from tallystick_receiver.identity import org_id_of
 from tallystick_receiver.question import Question
 from tallystick_receiver.ranges import ranges_of
-from tallystick_receiver.store import integrals, usage
+from tallystick_receiver.store import integrals, scene
 from tallystick_receiver.store.database import READING
 from tallystick_receiver.store.statements import statement
 
@@ -107,14 +107,14 @@ def question(start, end, *group_by, zone="UTC"):
 
 def totals_arguments(asked, metrics=(102, 103)):
     ranges = ranges_of(asked.start, asked.end, asked.unit, asked.zone, hourly=True)
-    common = usage._common(asked, [org_id_of("acme")], list(metrics), ranges)
-    return (*common, *usage._columns(ranges.hours), *usage._columns(ranges.days), 1000)
+    common = scene._common(asked, [org_id_of("acme")], list(metrics), ranges)
+    return (*common, *scene._columns(ranges.hours), *scene._columns(ranges.days), 1000)
 
 
 def dims_arguments(asked, metrics=(102, 103)):
     ranges = ranges_of(asked.start, asked.end, asked.unit, asked.zone, hourly=False)
-    common = usage._common(asked, [org_id_of("acme")], list(metrics), ranges)
-    return (*common, *usage._by_dims(asked, ranges), 1000)
+    common = scene._common(asked, [org_id_of("acme")], list(metrics), ranges)
+    return (*common, *scene._by_dims(asked, ranges), 1000)
 
 
 def integral_arguments(asked):

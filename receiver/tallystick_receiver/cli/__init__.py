@@ -10,6 +10,7 @@ import click
 
 from tallystick_receiver.cli.config import config_command
 from tallystick_receiver.cli.doctor import doctor_command
+from tallystick_receiver.cli.export import export_command
 from tallystick_receiver.cli.keys import keys
 from tallystick_receiver.cli.migrate import migrate_command
 from tallystick_receiver.cli.rebuild import rebuild_command
@@ -28,7 +29,7 @@ def main() -> None:
 
 
 for command in (
-    serve_command, demo_command, migrate_command, keys, usage_command, verify_command, rebuild_command, doctor_command,
-    config_command,
+    serve_command, demo_command, migrate_command, keys, usage_command, export_command, verify_command, rebuild_command,
+    doctor_command, config_command,
 ):  # fmt: skip
     main.add_command(command)

@@ -8,6 +8,7 @@ from typing import Any
 
 from tallystick.quantity import text_of
 from tallystick_receiver.holding import integral_unit
+from tallystick_receiver.query.paging import Page, cut
 from tallystick_receiver.question import TIME_UNITS, Question
 from tallystick_receiver.store.usage import Usage, UsageRow
 
@@ -17,9 +18,14 @@ def rfc3339(time: datetime) -> str:
     return time.isoformat().replace("+00:00", "Z")
 
 
-def usage_answer(question: Question, usage: Usage, completeness: dict[str, Any]) -> dict[str, Any]:
-    """The whole answer; rows are ordered by their groups, quantities are texts."""
-    rows = sorted((_row(row, question) for row in usage.rows), key=_order(question))
+def usage_answer(question: Question, usage: Usage, completeness: dict[str, Any], page: Page) -> dict[str, Any]:
+    """The whole answer; rows are ordered by their groups, quantities are texts, totals are those of all pages.
+
+    Raises:
+        InvalidQuestion: the page's cursor is not one of ours.
+    """
+    order = _order(question)
+    rows, following = cut(sorted((_row(row, question) for row in usage.rows), key=order), page, order)
     totals = sorted((_figures(row) for row in usage.totals), key=lambda row: (row["type"], row["unit"]))
     answer: dict[str, Any] = {} if question.org is None else {"orgId": question.org}
     if question.project is not None:
@@ -29,9 +35,10 @@ def usage_answer(question: Question, usage: Usage, completeness: dict[str, Any])
         "to": rfc3339(question.end),
         "timeZone": question.zone.key,
         "groupBy": list(question.group_by),
-        "rows": rows,
+        "rows": list(rows),
         "totals": totals,
         "completeness": completeness,
+        **({} if following is None else {"nextCursor": following}),
     }
 
 
@@ -43,7 +50,7 @@ def _row(row: UsageRow, question: Question) -> dict[str, Any]:
         elif group == "project":
             found["project"] = row.project
         elif group in TIME_UNITS and row.bucket is not None:
-            found[group] = _bucket(row.bucket.astimezone(question.zone), group)
+            found[group] = bucket_text(row.bucket.astimezone(question.zone), group)
     found.update(zip(question.dimensions, row.dimensions, strict=True))
     return found | _figures(row)
 
@@ -68,7 +75,8 @@ def _text(number: Decimal | None) -> str | None:
     return None if number is None else text_of(number)
 
 
-def _bucket(local: datetime, unit: str) -> str:
+def bucket_text(local: datetime, unit: str) -> str:
+    """How a bucket of a local time is shown: its begin, its date or its month."""
     if unit == "hour":
         return rfc3339(local.replace(minute=0, second=0, microsecond=0))
     if unit == "week":
@@ -78,4 +86,10 @@ def _bucket(local: datetime, unit: str) -> str:
 
 def _order(question: Question) -> Any:  # noqa: ANN401 - a sort key
     keys = ("type", "unit", *(group for group in question.group_by if group != "type"))
-    return lambda row: tuple((row[key] is not None, str(row[key])) for key in keys)
+
+    def order(row: dict[str, Any]) -> tuple[Any, ...]:
+        # Projects of several organisations may bear one name: figures decide then, so that pages know their order.
+        groups = ((row[key] is not None, str(row[key])) for key in keys)
+        return *groups, "level" in row, row["quantity"] or "", row["count"]
+
+    return order

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 import asyncpg
@@ -185,8 +186,14 @@ class Database:
                 raise StoreRejected(str(error)) from error
             raise Unavailable(_sentence(error)) from error
 
-    async def connect(self, statement_seconds_max: float) -> asyncpg.Connection:
+    async def connect(
+        self, statement_seconds_max: float, settings: Mapping[str, str] = MappingProxyType({})
+    ) -> asyncpg.Connection:
         """A connection of its own, for one owner.
+
+        Args:
+            statement_seconds_max: bound of a statement.
+            settings: of the server, for this connection.
 
         Raises:
             Unavailable: the database is out of reach.
@@ -194,7 +201,7 @@ class Database:
         try:
             return await asyncpg.connect(
                 self._url, timeout=_CONNECT_SECONDS, command_timeout=statement_seconds_max + 1,
-                server_settings=self._server_settings(statement_seconds_max),
+                server_settings={**self._server_settings(statement_seconds_max), **settings},
             )  # fmt: skip
         except (*PASSING, asyncpg.PostgresError) as error:
             self._wake()

@@ -32,7 +32,7 @@ class LateQuarters:
     samples: tuple[_Column, _Column, _Column, _Column]
 
 
-async def read_integrals(
+async def integrals_statement(
     connection: asyncpg.Connection,
     question: Question,
     orgs: list[int],
@@ -40,9 +40,9 @@ async def read_integrals(
     *,
     hold: Hold,
     quarters_from: datetime,
-    rows_max: int,
-) -> list[asyncpg.Record]:
-    """Integral (unit times ns) and covered time (ns) of each row that is covered at all.
+    rows_max: int | None,
+) -> tuple[str, tuple[object, ...]]:
+    """What reads integral (unit times ns) and covered time (ns) of each row that is covered at all.
 
     Args:
         connection: in a transaction of one snapshot.
@@ -51,21 +51,19 @@ async def read_integrals(
         metric_ids: of levels.
         hold: how long samples hold.
         quarters_from: older quarters were dropped: rows that begin before it are short and not to be shown.
-        rows_max: rows at most.
+        rows_max: rows at most; None: all.
+
+    Returns:
+        The name of the statement, and its parameters.
     """
     ranges = hold_ranges(question.start, question.end, hold, quarters_from)
     late = await _late_quarters(connection, orgs, metric_ids, ranges, hold)
-    return list(
-        await connection.fetch(
-            statement("read_integrals"),
-            *integral_arguments(question, orgs, metric_ids, ranges, hold, late, rows_max),
-        )
-    )
+    return "read_integrals", integral_arguments(question, orgs, metric_ids, ranges, hold, late, rows_max)
 
 
 def integral_arguments(
     question: Question, orgs: list[int], metric_ids: list[int], ranges: HoldRanges, hold: Hold, late: LateQuarters,
-    rows_max: int,
+    rows_max: int | None,
 ) -> tuple[object, ...]:  # fmt: skip
     """The parameters of read_integrals.sql."""
     project = None

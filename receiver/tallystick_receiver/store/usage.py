@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import asyncpg
 
-from tallystick.semconv import KIND_LEVEL, KIND_SUM
 from tallystick_receiver.errors import InvalidQuestion
 from tallystick_receiver.holding import Hold, LevelFigures
-from tallystick_receiver.identity import org_id_of, project_id_of
-from tallystick_receiver.question import Question, matches
-from tallystick_receiver.ranges import Range, Ranges, ranges_of
-from tallystick_receiver.store.integrals import read_integrals
-from tallystick_receiver.store.join_kinds import KINDS_OF_A_ROW, Row, join_kinds
-from tallystick_receiver.store.retention import dropped_before
+from tallystick_receiver.question import Question
+from tallystick_receiver.store.integrals import integrals_statement
+from tallystick_receiver.store.join_kinds import Row, join_kinds
+from tallystick_receiver.store.scene import Scene, samples_statement, snapshot, sums_statement
 from tallystick_receiver.store.statements import statement
 
 if TYPE_CHECKING:
@@ -26,8 +22,6 @@ if TYPE_CHECKING:
 
 _WIDE: Final = Context(prec=2000)
 """Decimal's own + rounds to 28 digits; a sum of 64-bit mantissas has more."""
-_NOTHING: Final = (datetime(1970, 1, 1, tzinfo=UTC),) * 2
-_PROJECT_NEEDS_ORG: Final = "projectId needs orgId: a project's name means something within its organisation only"
 
 
 class _Group(NamedTuple):
@@ -80,94 +74,62 @@ async def read_usage(database: Database, question: Question, hold: Hold, rows_ma
             PostgreSQL does not know.
         Unavailable: the database is out of reach.
     """
-    if question.project is not None and question.org is None:
-        raise InvalidQuestion(_PROJECT_NEEDS_ORG)
-    async with (
-        database.reading() as connection,
-        connection.transaction(isolation="repeatable_read", readonly=True),
-    ):
-        kept_from = await dropped_before(connection)
-        metrics = {row["metric_id"]: row for row in await connection.fetch(statement("read_metrics"))}
-        chosen = {i: m for i, m in metrics.items() if matches(m["key"], question.types)}
-        orgs = (
-            [org_id_of(question.org)]
-            if question.org is not None
-            else [row["org_id"] for row in await connection.fetch(statement("read_org_ids"))]
-        )
-        try:
-            found = await _read_sums(connection, question, orgs, chosen, rows_max, kept_from)
-            levels = await _read_levels(connection, question, orgs, chosen, rows_max, kept_from, hold)
-            whole = replace(question, group_by=("type",))
-            level_totals = levels
-            if levels and question.group_by != whole.group_by:
-                level_totals = await _read_levels(connection, whole, orgs, chosen, rows_max, kept_from, hold)
-        except asyncpg.InvalidParameterValueError as error:
-            raise InvalidQuestion(str(error)) from None
-    if len(found) + len(levels) > rows_max:
-        raise InvalidQuestion(f"the answer has more than {rows_max} rows: ask for a shorter window or fewer groups")
-    sums = [_row(r, metrics) for r in found]
+    async with snapshot(database, question) as scene:
+        found = join_kinds(await read_sums(scene, question, rows_max), scene.metrics)
+        levels = await _read_levels(scene, question, rows_max, hold)
+        whole = replace(question, group_by=("type",))
+        level_totals = levels
+        if levels and question.group_by != whole.group_by:
+            level_totals = await _read_levels(scene, whole, rows_max, hold)
+    refuse_long(len(found) + len(levels), rows_max)
+    sums = [sum_row(r, scene.metrics) for r in found]
     return Usage(rows=sums + levels, totals=_totals(sums) + level_totals)
 
 
-async def _read_sums(
-    connection: asyncpg.Connection,
-    question: Question,
-    orgs: list[int],
-    metrics: dict[int, Any],
-    rows_max: int,
-    kept_from: dict[str, datetime],
-) -> list[Row]:
-    ids = [i for i, m in metrics.items() if m["kind"] != KIND_LEVEL]
-    if not ids or not orgs:
+def refuse_long(rows: int, rows_max: int) -> None:
+    """An answer that is cut short would be wrong.
+
+    Raises:
+        InvalidQuestion: it would be.
+    """
+    if rows > rows_max:
+        raise InvalidQuestion(f"the answer has more than {rows_max} rows: ask for a shorter window or fewer groups")
+
+
+async def read_sums(scene: Scene, question: Question, rows_max: int) -> list[Row]:
+    """Sums and histograms, a row for each metric and group.
+
+    Args:
+        scene: a snapshot.
+        question: what.
+        rows_max: see `sums_statement`.
+
+    Raises:
+        InvalidQuestion: the window needs what was dropped.
+    """
+    wanted = sums_statement(scene, question, rows_max)
+    if wanted is None:
         return []
-    if any(metrics[i]["kind"] != KIND_SUM for i in ids):
-        rows_max *= KINDS_OF_A_ROW
-    by_dims = bool(question.dimensions or question.filters)
-    ranges = ranges_of(question.start, question.end, question.unit, question.zone, hourly=not by_dims)
-    _refuse_dropped(ranges, kept_from)
-    if by_dims:
-        arguments = (
-            *_common(question, orgs, ids, ranges),
-            *_by_dims(question, ranges),
-            rows_max + 1,
-        )
-        return join_kinds(await connection.fetch(statement("read_usage_by_dims"), *arguments), metrics)
-    arguments = (
-        *_common(question, orgs, ids, ranges),
-        *_columns(ranges.hours),
-        *_columns(ranges.days),
-        rows_max + 1,
-    )
-    return join_kinds(await connection.fetch(statement("read_usage_totals"), *arguments), metrics)
+    name, arguments = wanted
+    return list(await scene.connection.fetch(statement(name), *arguments))
 
 
-async def _read_levels(
-    connection: asyncpg.Connection,
-    question: Question,
-    orgs: list[int],
-    metrics: dict[int, Any],
-    rows_max: int,
-    kept_from: dict[str, datetime],
-    hold: Hold,
-) -> list[UsageRow]:
+async def _read_levels(scene: Scene, question: Question, rows_max: int, hold: Hold) -> list[UsageRow]:
     """Samples from the coarsest rollup, integrals from quarters: rows that either knows of."""
-    ids = [i for i, m in metrics.items() if m["kind"] == KIND_LEVEL]
-    if not ids or not orgs:
+    wanted = samples_statement(scene, question, rows_max)
+    if wanted is None:
         return []
-    ranges = ranges_of(question.start, question.end, question.unit, question.zone, hourly=False)
-    _refuse_dropped(ranges, kept_from)
-    arguments = (*_common(question, orgs, ids, ranges), *_by_dims(question, ranges), rows_max + 1)
-    sampled = {_group(row): row for row in await connection.fetch(statement("read_levels"), *arguments)}
-    quarters_from = kept_from["usage_quarter_hourly"]
-    integrated = {
-        _group(row): row
-        for row in await read_integrals(
-            connection, question, orgs, ids, hold=hold, quarters_from=quarters_from, rows_max=rows_max + 1
-        )
-    }
+    name, arguments = wanted
+    sampled = {_group(row): row for row in await scene.connection.fetch(statement(name), *arguments)}
+    quarters_from = scene.kept_from["usage_quarter_hourly"]
+    name, arguments = await integrals_statement(
+        scene.connection, question, scene.orgs, scene.level_ids, hold=hold, quarters_from=quarters_from,
+        rows_max=rows_max + 1,
+    )  # fmt: skip
+    integrated = {_group(row): row for row in await scene.connection.fetch(statement(name), *arguments)}
     return [
-        _level_row(
-            sampled.get(group), integrated.get(group), metrics,
+        level_row(
+            sampled.get(group), integrated.get(group), scene.metrics,
             is_kept=max(question.start, group.bucket or question.start) >= quarters_from,
         )
         for group in sampled | integrated
@@ -178,7 +140,7 @@ def _group(row: asyncpg.Record) -> _Group:
     return _Group(row["org"], row["project"], row["metric_id"], row["bucket"], tuple(row["dimensions"]))
 
 
-def _level_row(
+def level_row(
     sampled: asyncpg.Record | None, integrated: asyncpg.Record | None, metrics: dict[int, Any], *, is_kept: bool
 ) -> UsageRow:
     """One row of both halves; at least one of them is there."""
@@ -199,48 +161,8 @@ def _level_row(
     )  # fmt: skip
 
 
-def _refuse_dropped(ranges: Ranges, kept_from: dict[str, datetime]) -> None:
-    """A window that needs what was dropped has no exact answer; the sentence says which one has."""
-    for relation, needed, ask in (
-        ("usage_point", ranges.points, "begin and end it at full quarters of an hour"),
-        ("usage_quarter_hourly", ranges.quarters, "begin and end it at midnight UTC, and group by days of UTC"),
-        ("usage_total_hourly", ranges.hours, "begin and end it at midnight UTC, and group by days of UTC"),
-        ("usage_daily", ranges.days, "begin it then"),
-    ):
-        oldest = kept_from[relation]
-        if any(lower < oldest for lower, _ in needed):
-            raise InvalidQuestion(
-                f"the window reaches before {oldest.date()}, from when on usage is kept that finely: {ask}"
-            )
-
-
-def _common(question: Question, orgs: list[int], metric_ids: list[int], ranges: Ranges) -> tuple[object, ...]:
-    project = (
-        project_id_of(question.org, question.project)
-        if question.org is not None and question.project is not None
-        else None
-    )
-    return (
-        orgs, metric_ids, project, question.unit, question.zone.key, "org" in question.group_by,
-        "project" in question.group_by, *ranges.deltas, *_edges(ranges.points), *_columns(ranges.quarters),
-    )  # fmt: skip
-
-
-def _by_dims(question: Question, ranges: Ranges) -> tuple[object, ...]:
-    return (*_columns(ranges.days), list(question.dimensions), json.dumps(question.filters))
-
-
-def _edges(ranges: list[Range]) -> tuple[datetime, ...]:
-    """Two ranges as four times: the planner sees constants and looks at their partitions only."""
-    first, second = [*ranges, _NOTHING, _NOTHING][:2]
-    return (*first, *second)
-
-
-def _columns(ranges: list[Range]) -> tuple[list[datetime], list[datetime]]:
-    return [lower for lower, _ in ranges], [upper for _, upper in ranges]
-
-
-def _row(row: Row, metrics: dict[int, Any]) -> UsageRow:
+def sum_row(row: Row, metrics: dict[int, Any]) -> UsageRow:
+    """A row that is no level's."""
     metric = metrics[row["metric_id"]]
     return UsageRow(
         metric=metric["key"], unit=metric["unit"], org=row["org"], project=row["project"], bucket=row["bucket"],

@@ -1,11 +1,12 @@
 -- Levels integrated over time: a sample holds until the next one of its set of dimensions, $12 at most.
--- A row's integral is the sum over its sets of dimensions; it is covered while any of them is.
+-- A row's integral is the sum over its sets of dimensions; it is covered while any of them is. In the order of bucket
+-- and names.
 -- $1 org ids, $2 metric ids, $3 project id or null, $4 bucket unit or null, $5 time zone,
--- $6 by org, $7 by project, $8 dimension keys, $9 filters (JSON: key -> values),
+-- $6 by org, $7 by project, $8 dimension keys (empty: all of them as JSON), $9 filters (JSON: key -> values),
 -- $10 start and $11 end of the window (or now) and $12 longest hold, in nanoseconds,
 -- $13/$14 quarter and delta ranges, $15/$16 and $17/$18 point ranges, $19/$20 day range,
 -- $21/$22/$23 quarters not to be read (org id, quarter, dims id) and $24/$25/$26/$27 their samples
--- (org id, dims id, time, quantity), $28 rows at most.
+-- (org id, dims id, time, quantity), $28 rows at most, or null.
 -- Index: usage_quarter_hourly_level, usage_daily_pk, usage_delta_org, usage_point_ts, usage_dims_pk.
 -- OFFSET 0: each range is an index scan of its own, whatever the planner thinks of ranges.
 WITH wanted AS MATERIALIZED (
@@ -14,8 +15,8 @@ WITH wanted AS MATERIALIZED (
     FROM (
         SELECT d.org_id, d.dims_id, d.metric_id, CASE WHEN $6 THEN d.org_id END AS group_org_id,
                CASE WHEN $7 THEN d.project_id END AS group_project_id, CASE WHEN $7 THEN d.org_id END AS project_org_id,
-               ARRAY(SELECT d.attributes ->> key FROM unnest($8::text[]) WITH ORDINALITY AS k (key, n) ORDER BY n)
-                   AS dimensions
+               ARRAY(SELECT CASE key WHEN '' THEN d.attributes::text ELSE d.attributes ->> key END
+                     FROM unnest($8::text[]) WITH ORDINALITY AS k (key, n) ORDER BY n) AS dimensions
         FROM usage_dims d
         WHERE d.org_id = ANY ($1::bigint[]) AND d.metric_id = ANY ($2::bigint[])
           AND ($3::bigint IS NULL OR d.project_id = $3)
@@ -114,7 +115,7 @@ WITH wanted AS MATERIALIZED (
            greatest(0, upper - greatest(lower, max(upper) OVER (
                PARTITION BY group_no, bucket ORDER BY lower ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING))) AS covered
     FROM island
-), grouped AS (
+), grouped AS MATERIALIZED (
     SELECT group_no, bucket, CASE WHEN count(*) = count(integral) THEN sum(integral) END AS integral,
            sum(covered)::bigint AS covered
     FROM counted
@@ -125,6 +126,9 @@ WITH wanted AS MATERIALIZED (
 SELECT o.name AS org, p.name AS project, n.metric_id, g.bucket, n.dimensions, g.integral, g.covered
 FROM grouped g
 JOIN named n USING (group_no)
+JOIN usage_metric m USING (metric_id)
 LEFT JOIN usage_org o ON o.org_id = n.group_org_id
 LEFT JOIN usage_project p ON p.org_id = n.project_org_id AND p.project_id = n.group_project_id
+ORDER BY g.bucket, o.name COLLATE "C", p.name COLLATE "C", m.key COLLATE "C", m.unit COLLATE "C",
+         n.dimensions COLLATE "C", n.project_org_id, n.metric_id
 LIMIT $28

@@ -4,8 +4,8 @@
 -- OFFSET 0: each range is an index scan of its own, whatever the planner thinks of ranges.
 WITH wanted AS MATERIALIZED (
     SELECT d.org_id, d.dims_id, d.project_id, d.metric_id,
-           ARRAY(SELECT d.attributes ->> key FROM unnest($18::text[]) WITH ORDINALITY AS k (key, n) ORDER BY n)
-               AS dimensions
+           ARRAY(SELECT CASE key WHEN '' THEN d.attributes::text ELSE d.attributes ->> key END
+                 FROM unnest($18::text[]) WITH ORDINALITY AS k (key, n) ORDER BY n) AS dimensions
     FROM usage_dims d
     WHERE d.org_id = ANY ($1::bigint[]) AND d.metric_id = ANY ($2::bigint[])
       AND ($3::bigint IS NULL OR d.project_id = $3)
@@ -52,7 +52,7 @@ WITH wanted AS MATERIALIZED (
     FROM source s
     JOIN wanted w ON w.org_id = s.org_id AND w.dims_id = s.dims_id
     GROUP BY 1, 2, 3, 4, 5, 6
-), grouped AS (
+), grouped AS MATERIALIZED (
     SELECT CASE WHEN $6 THEN org_id END AS org_id, CASE WHEN $7 THEN project_id END AS project_id, metric_id, bucket,
            CASE WHEN $7 THEN org_id END AS project_org_id, dimensions, sum(points) AS points,
            min(lowest) AS lowest, max(highest) AS highest, sum(last) AS last
@@ -62,6 +62,9 @@ WITH wanted AS MATERIALIZED (
 SELECT o.name AS org, p.name AS project, g.metric_id, g.bucket, g.dimensions, g.last AS quantity,
        g.points::bigint AS points, g.lowest, g.highest
 FROM grouped g
+JOIN usage_metric m USING (metric_id)
 LEFT JOIN usage_org o ON o.org_id = g.org_id
 LEFT JOIN usage_project p ON p.org_id = g.project_org_id AND p.project_id = g.project_id
+ORDER BY g.bucket, o.name COLLATE "C", p.name COLLATE "C", m.key COLLATE "C", m.unit COLLATE "C",
+         g.dimensions COLLATE "C", g.project_org_id, g.metric_id
 LIMIT $20

@@ -1,7 +1,8 @@
--- Usage of sums by any dimension.
+-- Usage of sums by any dimension, in the order of bucket and names.
 -- $1 org ids, $2 metric ids, $3 project id or null, $4 bucket unit or null, $5 time zone,
 -- $6 by org, $7 by project, $8/$9 delta range, $10/$11 and $12/$13 point ranges, $14/$15 quarter ranges,
--- $16/$17 day ranges, $18 dimension keys, $19 filters (JSON: key -> values), $20 rows at most.
+-- $16/$17 day ranges, $18 dimension keys (empty: all of them as JSON), $19 filters (JSON: key -> values),
+-- $20 rows at most, or null.
 -- Index: usage_daily_pk, usage_quarter_hourly_pk, usage_delta_org, usage_point_ts, usage_dims_pk.
 -- OFFSET 0: each range is an index scan of its own, whatever the planner thinks of ranges.
 WITH page AS MATERIALIZED (
@@ -18,8 +19,8 @@ WITH page AS MATERIALIZED (
     GROUP BY 1, 2, 3
 ), wanted AS MATERIALIZED (
     SELECT d.org_id, d.dims_id, d.project_id, d.metric_id,
-           ARRAY(SELECT d.attributes ->> key FROM unnest($18::text[]) WITH ORDINALITY AS k (key, n) ORDER BY n)
-               AS dimensions
+           ARRAY(SELECT CASE key WHEN '' THEN d.attributes::text ELSE d.attributes ->> key END
+                 FROM unnest($18::text[]) WITH ORDINALITY AS k (key, n) ORDER BY n) AS dimensions
     FROM usage_dims d
     WHERE d.org_id = ANY ($1::bigint[]) AND d.metric_id = ANY ($2::bigint[])
       AND ($3::bigint IS NULL OR d.project_id = $3)
@@ -50,7 +51,7 @@ WITH page AS MATERIALIZED (
         WHERE org_id = ANY ($1::bigint[]) AND day >= range.lower AND day < range.upper AND last_ns IS NULL
         OFFSET 0
     ) AS u
-), grouped AS (
+), grouped AS MATERIALIZED (
     SELECT CASE WHEN $6 THEN w.org_id END AS org_id, CASE WHEN $7 THEN w.project_id END AS project_id, w.metric_id,
            CASE WHEN $4::text IS NOT NULL THEN date_trunc($4::text, s.ts, $5::text) END AS bucket,
            CASE WHEN $7 THEN w.org_id END AS project_org_id, w.dimensions,
@@ -61,6 +62,9 @@ WITH page AS MATERIALIZED (
 )
 SELECT o.name AS org, p.name AS project, g.metric_id, g.bucket, g.dimensions, g.quantity, g.points::bigint AS points
 FROM grouped g
+JOIN usage_metric m USING (metric_id)
 LEFT JOIN usage_org o ON o.org_id = g.org_id
 LEFT JOIN usage_project p ON p.org_id = g.project_org_id AND p.project_id = g.project_id
+ORDER BY g.bucket, o.name COLLATE "C", p.name COLLATE "C", m.key COLLATE "C", m.unit COLLATE "C",
+         g.dimensions COLLATE "C", g.project_org_id, g.metric_id
 LIMIT $20

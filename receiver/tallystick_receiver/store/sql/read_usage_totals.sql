@@ -1,7 +1,8 @@
--- Usage of sums by project and metric, without dimensions: rollups plus the deltas that are not rolled yet.
+-- Usage of sums by project and metric, without dimensions, in the order of bucket and names: rollups plus the deltas
+-- that are not rolled yet.
 -- $1 org ids, $2 metric ids, $3 project id or null, $4 bucket unit or null, $5 time zone,
 -- $6 by org, $7 by project, $8/$9 delta range, $10/$11 and $12/$13 point ranges, $14/$15 quarter ranges,
--- $16/$17 hour ranges, $18/$19 day ranges, $20 rows at most.
+-- $16/$17 hour ranges, $18/$19 day ranges, $20 rows at most, or null.
 -- Index: usage_total_daily_pk, usage_total_hourly_pk, usage_quarter_hourly_pk, usage_delta_org, usage_point_ts.
 -- OFFSET 0: each range is an index scan of its own, whatever the planner thinks of ranges.
 WITH page AS MATERIALIZED (
@@ -51,7 +52,7 @@ WITH page AS MATERIALIZED (
         WHERE org_id = ANY ($1::bigint[]) AND day >= range.lower AND day < range.upper
         OFFSET 0
     ) AS u
-), grouped AS (
+), grouped AS MATERIALIZED (
     SELECT CASE WHEN $6 THEN org_id END AS org_id, CASE WHEN $7 THEN project_id END AS project_id, metric_id,
            CASE WHEN $4::text IS NOT NULL THEN date_trunc($4::text, ts, $5::text) END AS bucket,
            CASE WHEN $7 THEN org_id END AS project_org_id,
@@ -63,6 +64,9 @@ WITH page AS MATERIALIZED (
 SELECT o.name AS org, p.name AS project, g.metric_id, g.bucket, '{}'::text[] AS dimensions, g.quantity,
        g.points::bigint AS points
 FROM grouped g
+JOIN usage_metric m USING (metric_id)
 LEFT JOIN usage_org o ON o.org_id = g.org_id
 LEFT JOIN usage_project p ON p.org_id = g.project_org_id AND p.project_id = g.project_id
+ORDER BY g.bucket, o.name COLLATE "C", p.name COLLATE "C", m.key COLLATE "C", m.unit COLLATE "C",
+         g.project_org_id, g.metric_id
 LIMIT $20
