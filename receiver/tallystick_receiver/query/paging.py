@@ -78,6 +78,8 @@ def cut(rows: Sequence[Item], page: Page, key: Callable[[Item], Key]) -> tuple[S
     Raises:
         InvalidQuestion: the cursor is not one of ours.
     """
+    if page.limit is None and page.after is None:
+        return rows, None
     keys = [_listed(key(row)) for row in rows]
     try:
         first = 0 if page.after is None else bisect_left(keys, page.after[0]) + page.after[1]
