@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+import struct
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -136,8 +138,14 @@ async def _while_connected(
     if error is not None and not isinstance(error, ConnectionError):
         _log.warning("an export was cut short: %s", error)
     if (error is not None or task.cancelled()) and request.transport is not None:
-        request.transport.abort()
+        _cut(request.transport)
     return response
+
+
+def _cut(transport: asyncio.Transport) -> None:
+    """End a connection so that the other side notices at once: what the kernel has not sent yet is not sent either."""
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
 
 
 async def _gone(request: web.Request) -> None:
