@@ -17,6 +17,7 @@ from tallystick_receiver.access import INGEST, Denied, Gate
 from tallystick_receiver.errors import InvalidQuestion, Unavailable
 from tallystick_receiver.horizons import Kept
 from tallystick_receiver.ingest import Ingest
+from tallystick_receiver.otlp.intake import Intake
 from tallystick_receiver.otlp.respond import failure
 from tallystick_receiver.otlp.routes import Otlp, content_type_of
 from tallystick_receiver.query.asking import Desk
@@ -28,6 +29,8 @@ from tallystick_receiver.query.problem import answer, problem
 from tallystick_receiver.query.quarantine_routes import QuarantineRoutes
 from tallystick_receiver.query.summary_routes import SummaryRoutes
 from tallystick_receiver.query.usage_routes import UsageRoutes
+from tallystick_receiver.records.routes import PATH as RECORDS_PATH
+from tallystick_receiver.records.routes import RecordsRoutes
 from tallystick_receiver.settings import Settings
 from tallystick_receiver.store.audit import Audit
 from tallystick_receiver.store.balance import Patience, balancer
@@ -85,7 +88,11 @@ class Receiver:
             upkeep(database, self.telemetry, storage_plan(settings), seconds=settings.upkeep_seconds, now_ns=now_ns),
             self.audit,
         )
-        self._otlp = Otlp(self.ingest, streams, self.telemetry, settings, now_ns)
+        self.intake = Intake(self.ingest, streams, settings, now_ns)
+        self._otlp = Otlp(self.intake, self.telemetry, settings)
+        self._records = RecordsRoutes(
+            self.intake, self.gate, self.telemetry, records_max=settings.records_per_request_max
+        )  # fmt: skip
         books = Books(database, silent_after=timedelta(seconds=settings.silent_seconds_min), late=patience.late)
         desk = Desk(
             database, self.gate, books, now_ns=now_ns, rows_max=settings.query_rows_max,
@@ -134,7 +141,7 @@ class Receiver:
             await self._runner.cleanup()
         await self.ingest.stop(max(self.settings.stop_seconds_max - _HANDLER_SECONDS, 1.0))
         await asyncio.gather(*(duty.stop() for duty in self._duties))
-        self._otlp.close()
+        self.intake.close()
         await self.database.close()
 
     def _application(self) -> web.Application:
@@ -147,6 +154,7 @@ class Receiver:
         router.add_get("/openapi.json", self._openapi)
         for routes in self._routes:
             routes.add_to(router)
+        self._records.add_to(router)
         return app
 
     async def _metrics(self, request: web.Request) -> web.Response:
@@ -179,7 +187,8 @@ class Receiver:
             return self._say_no(request, error.status, error.reason, error.headers.get("Allow"))
         except Exception:  # noqa: BLE001 - the outermost frame of a request
             _log.exception("%s %s failed in an unforeseen way", request.method, request.path)
-            return self._say_no(request, 503 if self._is_otlp(request) else 500, "something unforeseen went wrong")
+            is_usage = self._is_otlp(request) or request.path == RECORDS_PATH
+            return self._say_no(request, 503 if is_usage else 500, "something unforeseen went wrong")
 
     def _say_no(self, request: web.Request, status: int, message: str, allow: str | None = None) -> web.Response:
         if self._is_otlp(request):

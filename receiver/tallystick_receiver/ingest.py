@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from tallystick_receiver.errors import StoreRejected, Unavailable
@@ -26,11 +26,12 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What became of the points of one request."""
+    """What became of the points of one request; of records, by their place in the request, each by itself."""
 
     accepted: int
     duplicates: int
     refused: int
+    records: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class _Waiting:
     @property
     def size(self) -> int:
         batch = self.batch
-        points = len(batch.points) + len(batch.cumulative)
+        points = len(batch.points) + len(batch.cumulative) + len(batch.records or ())
         return points + len(batch.refused) + len(batch.announcements) + 1
 
 
@@ -93,7 +94,8 @@ class Ingest:
         """
         if self._stopping:
             raise Unavailable("the receiver stops")
-        if not (len(batch.points) or len(batch.cumulative) or batch.refused or batch.announcements):
+        points = len(batch.points) or len(batch.cumulative) or len(batch.records or ())
+        if not (points or batch.refused or batch.announcements):
             return self._receipt(batch, Verdict(accepted=0, duplicates=0, conflicts=batch.points))
         waiting = _Waiting(batch, asyncio.get_running_loop().create_future())
         if self._waiting and self._waiting + waiting.size > self._points_waiting_max:
@@ -108,16 +110,19 @@ class Ingest:
         return self._receipt(batch, verdict)
 
     def _receipt(self, batch: Batch, verdict: Verdict) -> Receipt:
-        refused = batch.refused_count + verdict.refused
+        records_refused = batch.records.refused.values() if batch.records is not None else ()
+        refused = batch.refused_count + verdict.refused + len(records_refused)
         self._telemetry.add("points.accepted", verdict.accepted)
         self._telemetry.add("points.duplicate", verdict.duplicates)
         self._telemetry.add("points.unattributed", batch.unattributed)
         self._telemetry.add("points.stale", batch.staleness_marks)
         self._telemetry.add("points.refused", verdict.refused, label="conflict")
-        for point in batch.refused:
+        for point in (*batch.refused, *records_refused):
             self._telemetry.add("points.refused", label=point.reason.value)
         self._telemetry.add("quarantine.lost", batch.refused_count - len(batch.refused))
-        return Receipt(accepted=verdict.accepted, duplicates=verdict.duplicates, refused=refused)
+        return Receipt(
+            accepted=verdict.accepted, duplicates=verdict.duplicates, refused=refused, records=verdict.records
+        )
 
     async def _run(self) -> None:
         while True:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 if TYPE_CHECKING:
-    from tallystick.refusal import Reason
+    from tallystick.refusal import Reason, Refused
     from tallystick_receiver.announcement import Announcement
     from tallystick_receiver.identity import Stream, Writer
 
@@ -92,12 +92,46 @@ class RefusedPoint:
 
 
 @dataclass(slots=True, kw_only=True)
+class Records:
+    """Records of one request (POST /api/v1/usage/records): points that are recognised by an id of their own.
+
+    Attributes:
+        points: what they add; one row a record.
+        ids: 16 bytes each, a hash of the id within the scope of the key.
+        is_dated: whether the record itself says its time; otherwise it is that of its arrival.
+        place: where the record stood in the request.
+        refused: by place, those that were not admitted; the sender is told each of them, so no quarantine keeps them.
+    """
+
+    points: Points
+    ids: list[bytes]
+    is_dated: np.ndarray
+    place: np.ndarray
+    refused: dict[int, Refused] = field(default_factory=dict)
+
+    def refuse(self, wrong: np.ndarray, refused: Refused) -> None:
+        """Take out the records where the mask is true."""
+        self.refused |= dict.fromkeys(self.place[wrong].tolist(), refused)
+        self.keep(~wrong)
+
+    def keep(self, kept: np.ndarray) -> None:
+        """Go on with the records where the mask is true; the others are in `refused` already."""
+        self.points = self.points.take(kept)
+        self.ids = [found for found, keep in zip(self.ids, kept.tolist(), strict=True) if keep]
+        self.is_dated, self.place = self.is_dated[kept], self.place[kept]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(slots=True, kw_only=True)
 class Batch:
     """One request, decoded and admitted: what to store, what to quarantine, what the dictionaries must learn.
 
     Attributes:
         points: deltas and samples of levels, stored as they are.
         cumulative: values of cumulative streams, stored as what they add.
+        records: records with ids of their own; None for a request of OTLP.
         streams: what the dictionaries may lack.
         writers: likewise.
         refused: points for the quarantine.
@@ -108,6 +142,7 @@ class Batch:
 
     points: Points
     cumulative: Points = field(default_factory=lambda: NO_POINTS)
+    records: Records | None = None
     streams: list[Stream] = field(default_factory=list)
     writers: list[Writer] = field(default_factory=list)
     announcements: list[Announcement] = field(default_factory=list)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -42,12 +42,22 @@ class Verdict:
         accepted, duplicates: how many points.
         conflicts: the points that were stored before with another value or start.
         refused: how many points as they were sent the conflicts are: the two halves of a histogram are one.
+        records: of each admitted record, by its place in the request: NEW, DUPLICATE or CONFLICT.
     """
 
     accepted: int
     duplicates: int
     conflicts: Points
     refused: int = 0
+    records: dict[int, int] = field(default_factory=dict)
+
+    def with_records(self, records: dict[int, int]) -> Verdict:
+        """The same, with what became of the request's records."""
+        found = Counter(records.values())
+        return replace(
+            self, accepted=self.accepted + found[NEW], duplicates=self.duplicates + found[DUPLICATE],
+            refused=self.refused + found[CONFLICT], records=records,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +68,13 @@ class Staged:
     points: Points
     verdicts: list[Verdict]
 
+    def with_records(self, verdicts: list[dict[int, int]]) -> Staged:
+        """Also say what became of the records of each request."""
+        both = zip(self.verdicts, verdicts, strict=True)
+        return replace(self, verdicts=[verdict.with_records(found) if found else verdict for verdict, found in both])
+
     def with_derived(self, derived: Request, stored: StoredParts) -> Staged:
-        """Also write points that were derived from cumulative ones: new by construction, they need no verdict."""
+        """Also write points that were derived from cumulative ones, or recognised as new by the ids of records."""
         if not derived:
             return self
         more = []

@@ -88,6 +88,7 @@ class Streams:
 
     def __init__(self, *, org_aliases: tuple[str, ...] = ORG_ALIASES, streams_max: int = 500_000) -> None:
         self._org_aliases = org_aliases
+        self.org_attribute = org_aliases[0]
         self._streams_max = streams_max
         self._forget()
 

@@ -13,12 +13,12 @@ from typing import Final
 from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation, get_meter
 
 COUNTERS: Final = {
-    "requests": "OTLP requests answered",
+    "requests": "requests of OTLP and records answered",
     "requests.malformed": "requests refused whole (400, 413, 415)",
     "requests.unavailable": "requests answered with 503, to be sent again",
-    "points.accepted": "points stored (a histogram is two), and cumulative points taken in",
-    "points.duplicate": "points recognised as sent before, acknowledged and not added",
-    "points.refused": "points refused, by reason",
+    "points.accepted": "points stored (a histogram is two), records, and cumulative points taken in",
+    "points.duplicate": "points and records recognised as sent before, acknowledged and not added",
+    "points.refused": "points and records refused, by reason",
     "points.unattributed": "points counted that an SDK's cardinality limit stripped of their organisation",
     "points.stale": "staleness marks (NO_RECORDED_VALUE), which carry no usage",
     "quarantine.lost": "refused points that the full quarantine could not keep",

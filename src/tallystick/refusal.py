@@ -20,6 +20,7 @@ class Reason(StrEnum):
     SUM_MISSING = "sum_missing"
     COUNT_OUT_OF_RANGE = "count_out_of_range"
     NOT_A_NUMBER = "not_a_number"
+    QUANTITY_OUT_OF_RANGE = "quantity_out_of_range"
     NEGATIVE = "negative"
     TIME_MISSING = "time_missing"
     TIME_OUT_OF_RANGE = "time_out_of_range"
@@ -48,8 +49,9 @@ MEANING: Final[dict[Reason, str]] = {
     Reason.VALUE_MISSING: "the point has no value",
     Reason.SUM_MISSING: "the histogram has no sum, so nobody knows how much was used",
     Reason.COUNT_OUT_OF_RANGE: "the count of a histogram does not fit 63 bits",
-    Reason.NOT_A_NUMBER: "the value is NaN or infinite",
-    Reason.NEGATIVE: "a monotonic sum went down",
+    Reason.NOT_A_NUMBER: "the value is NaN, infinite or no decimal",
+    Reason.QUANTITY_OUT_OF_RANGE: "the quantity has more digits than 64 bits hold",
+    Reason.NEGATIVE: "a monotonic sum went down, or a record says less than nothing",
     Reason.TIME_MISSING: "the point has no time",
     Reason.TIME_OUT_OF_RANGE: "a time does not fit 63 bits of nanoseconds",
     Reason.TOO_OLD: "the point is older than late data is accepted (late_seconds_max)",
@@ -61,8 +63,8 @@ MEANING: Final[dict[Reason, str]] = {
     Reason.NUL_CHARACTER: "a text holds the character NUL, which PostgreSQL cannot store",
     Reason.INVALID_UTF8: "a text is not valid Unicode",
     Reason.INVALID_TALLY: "what a sender says about its own collection cannot be read",
-    Reason.MALFORMED: "the point has a field of the wrong type (OTLP/JSON)",
-    Reason.CONFLICT: "a point of the same identity was stored before with another value or start",
+    Reason.MALFORMED: "the point or record has a field of the wrong type (JSON)",
+    Reason.CONFLICT: "a point of the same identity, or a record of the same id, was stored before with another content",
     Reason.IDENTITY_COLLISION: "two identities share one 64-bit hash; the first one stays",
 }
 

@@ -6,6 +6,8 @@ ORG_ID: Final = "org.id"
 PROJECT_ID: Final = "project.id"
 ORG_ALIASES: Final = (ORG_ID, "organization.id", "tenant.id")
 PROJECT_ALIASES: Final = (PROJECT_ID,)
+USER_ID: Final = "user.id"
+"""The dimension of a subject of the type `user` (OpenTelemetry's attribute registry)."""
 
 SERVICE_NAMESPACE: Final = "service.namespace"
 SERVICE_NAME: Final = "service.name"

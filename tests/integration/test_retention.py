@@ -1,6 +1,7 @@
 """What is dropped, when, and what stays: never what late data may reach, never a rollup for its points."""
 
 import asyncio
+import json
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +9,7 @@ import asyncpg
 import pytest
 from books import verify
 from conftest import sql
-from otlp import SECOND, export, export_request, get, now_ns, usage
+from otlp import JSON, SECOND, export, export_request, get, now_ns, post, usage
 
 from tallystick_receiver.horizons import Kept
 from tallystick_receiver.store.database import connected
@@ -182,3 +183,34 @@ async def test_a_clock_that_runs_ahead_drops_nothing(start_receiver, database_ur
     assert by_day(receiver.url) == {date_of(3): ("510", 5)}
     points, _, _ = await points_by_age(database_url)
     assert points == [3]
+
+
+def test_ids_of_records_that_said_their_time_go_with_its_day_and_the_record_stays_too_old(start_receiver, database_url):
+    moment = datetime.fromtimestamp(now_ns() // SECOND, UTC) - timedelta(days=40)
+    said = {"metricKey": "calls", "quantity": 3, "metadata": {"orgId": "acme"}}
+    dated, undated = said | {"id": "a", "timestamp": moment.isoformat()}, said | {"id": "b"}
+    path = "/api/v1/usage/records"
+    receiver = start_receiver(*LATE)
+    assert post(receiver.url + path, json.dumps([dated, undated]).encode(), JSON).json["accepted"] == 2
+    receiver.stop()
+    receiver = start_receiver(*SHORT)
+    while count_records(database_url) > 1:
+        assert receiver.process.poll() is None
+    receiver.stop()
+    receiver = start_receiver(*LATE)
+    found = post(receiver.url + path, json.dumps([dated, undated]).encode(), JSON).json["results"]
+    assert [(r["status"], r.get("reason")) for r in found] == [("rejected", "too_old"), ("duplicate", None)]
+    window = {"from_": date_of(80), "to": date_of(-1)}
+    assert [row["quantity"] for row in usage(receiver.url, orgId="acme", **window)["rows"]] == ["6"]
+    assert verify(database_url).count == 0
+
+
+def count_records(database_url):
+    async def count():
+        connection = await asyncpg.connect(database_url)
+        try:
+            return await connection.fetchval("SELECT count(*) FROM usage_record")
+        finally:
+            await connection.close()
+
+    return asyncio.run(count())

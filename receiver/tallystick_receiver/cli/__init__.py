@@ -14,6 +14,7 @@ from tallystick_receiver.cli.export import export_command
 from tallystick_receiver.cli.keys import keys
 from tallystick_receiver.cli.migrate import migrate_command
 from tallystick_receiver.cli.rebuild import rebuild_command
+from tallystick_receiver.cli.record import record_command
 from tallystick_receiver.cli.serve import serve_command
 from tallystick_receiver.cli.usage import usage_command
 from tallystick_receiver.cli.verify import verify_command
@@ -30,6 +31,6 @@ def main() -> None:
 
 for command in (
     serve_command, demo_command, migrate_command, keys, usage_command, export_command, verify_command, rebuild_command,
-    doctor_command, config_command,
+    doctor_command, config_command, record_command,
 ):  # fmt: skip
     main.add_command(command)

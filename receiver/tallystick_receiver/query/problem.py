@@ -15,9 +15,9 @@ def answer(content: Any, status: int = 200) -> web.Response:  # noqa: ANN401 - a
     return web.Response(status=status, body=body, content_type="application/json")
 
 
-def problem(status: int, detail: str) -> web.Response:
-    """An error with its sentence; 503 says when to come back, 401 how to sign in."""
-    content = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+def problem(status: int, detail: str, **members: Any) -> web.Response:  # noqa: ANN401 - any JSON values
+    """An error with its sentence and members of its own; 503 says when to come back, 401 how to sign in."""
+    content = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail} | members
     body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
     response = web.Response(status=status, body=body, content_type="application/problem+json")
     if status == HTTPStatus.SERVICE_UNAVAILABLE:

@@ -18,18 +18,20 @@ from tallystick_receiver.store.announce import Attendance
 from tallystick_receiver.store.cumulative import Converted, convert
 from tallystick_receiver.store.pgcopy import received_array
 from tallystick_receiver.store.quarantine import write_quarantine
+from tallystick_receiver.store.records import write_records
 from tallystick_receiver.store.statements import statement
 
 if TYPE_CHECKING:
     import asyncpg
 
-    from tallystick_receiver.points import Points
+    from tallystick_receiver.points import Points, Records
     from tallystick_receiver.settings import First
 
 
 async def commit(
     connection: asyncpg.Connection,
     requests: list[Request],
+    records: list[Records | None],
     cumulative: Points,
     first: First,
     announcements: list[Announcement],
@@ -38,20 +40,24 @@ async def commit(
     now_ns: int,
     quarantine_rows_max: int,
 ) -> tuple[Staged, Converted, int]:
-    """Write what is new of several requests, and what their cumulative points add, in one transaction.
+    """Write what is new of several requests, their records, and what their cumulative points add, in one transaction.
 
     Returns:
         What was staged, with a verdict on each request, all of it durable; what was derived from cumulative points;
         and how many refused points the full quarantine could not keep.
 
     Raises:
-        asyncpg.UniqueViolationError: another receiver wrote a part of the same collection meanwhile; look again.
+        asyncpg.UniqueViolationError: another receiver wrote a part of the same collection, or a record of the same id,
+            meanwhile; look again.
     """
     async with connection.transaction():
         converted = await convert(connection, cumulative, first)
         derived = by_collection(converted.points)
         stored = await _read_stored(connection, [*requests, derived])
+        recognised = await write_records(connection, records, stored)
         staged = stage(requests, stored).with_derived(derived, stored)
+        announceable = staged.parts
+        staged = staged.with_derived(recognised.points, stored).with_records(recognised.verdicts)
         if staged.parts:
             await _copy(connection, "usage_collection", rows.COLLECTION_COLUMNS,
                         rows.collection_chunks(staged.parts, now_ns))  # fmt: skip
@@ -64,7 +70,7 @@ async def commit(
                 rows.delta_chunks(deltas_of(staged.points)),
             )
         now = datetime.fromtimestamp(now_ns / 1e9, UTC)
-        present = await attendance.write(connection, staged.parts, announcements, now)
+        present = await attendance.write(connection, announceable, announcements, now)
         lost = await write_quarantine(connection, refused, now_ns, quarantine_rows_max) if refused else 0
     attendance.remember(present)
     return staged, converted, lost

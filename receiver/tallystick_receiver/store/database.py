@@ -158,7 +158,7 @@ class Database:
         """Run one transaction on the connection that is kept for commits.
 
         Raises:
-            asyncpg.UniqueViolationError: of the ledger's primary key; the work must be begun again.
+            asyncpg.UniqueViolationError: of the ledger's primary key, or of the records'; the work must be begun again.
             asyncpg.CheckViolationError: a partition is missing; look for it, and begin again.
             StoreRejected: the content is refused by the database.
             Unavailable: the outcome may be unknown; the same work may be done again.
@@ -168,7 +168,7 @@ class Database:
                 self._writer = await self.connect(self._statement_seconds_max)
             return await work(self._writer)
         except asyncpg.UniqueViolationError as error:
-            if (error.table_name or "").startswith("usage_collection"):
+            if (error.table_name or "").startswith(("usage_collection", "usage_record")):
                 raise
             raise StoreRejected(str(error)) from error
         except asyncpg.CheckViolationError as error:

@@ -25,6 +25,8 @@ def days_of(batch: Batch) -> set[int]:
     end_ns = batch.points.end_ns
     if len(batch.cumulative):
         end_ns = np.concatenate([end_ns, batch.cumulative.end_ns])
+    if batch.records is not None:
+        end_ns = np.concatenate([end_ns, batch.records.points.end_ns])
     if not len(end_ns):
         return set()
     first, last = (int(end_ns.min()) - 1) // DAY_NS, int(end_ns.max()) // DAY_NS

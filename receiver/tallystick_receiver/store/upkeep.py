@@ -13,6 +13,7 @@ from tallystick_receiver.store.edition import Edition, recorded_edition
 from tallystick_receiver.store.forget_cumulative import forget_settled, forget_silent
 from tallystick_receiver.store.partitions import DAY_NS, Partitions
 from tallystick_receiver.store.policies import policies_of, set_policies
+from tallystick_receiver.store.records import forget_records
 from tallystick_receiver.store.retention import drop_old, dropped_before
 from tallystick_receiver.store.statements import statement
 
@@ -78,6 +79,7 @@ async def keep_up(connection: asyncpg.Connection, plan: StoragePlan, now_ns: int
     reachable_from = (await dropped_before(connection))["usage_collection"]
     if reachable_from != before:
         await forget_settled(connection, reachable_from)
+        await forget_records(connection, reachable_from)
         if horizons.points is not None:
             await forget_silent(connection, horizons.points)
     return dropped

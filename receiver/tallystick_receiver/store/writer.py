@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import asyncpg
 import numpy as np
 
-from tallystick.refusal import Reason
+from tallystick.refusal import Reason, Refused
 from tallystick_receiver.errors import Unavailable
 from tallystick_receiver.identity import (
     Stream,
@@ -95,8 +95,8 @@ class UsageWriter:
         announcements = [found for batch in batches for found in batch.announcements]
         await self._attendance.describe(connection, announcements)
         staged, converted, lost = await commit(
-            connection, collections_of(batches), cumulative, self._first, announcements, refused, self._attendance,
-            self._now_ns(), self._quarantine_rows_max,
+            connection, collections_of(batches), [batch.records for batch in batches], cumulative, self._first,
+            announcements, refused, self._attendance, self._now_ns(), self._quarantine_rows_max,
         )  # fmt: skip
         self._telemetry.add("quarantine.lost", lost)
         self._telemetry.add("cumulative.points", len(cumulative))
@@ -118,7 +118,7 @@ class UsageWriter:
                 lost = await write_quarantine(connection, points, self._now_ns(), self._quarantine_rows_max)
                 self._telemetry.add("quarantine.lost", lost)
             accepted = verdict.accepted + len(batch.cumulative)
-            judged.append(replace(verdict, accepted=accepted, refused=len(points)))
+            judged.append(replace(verdict, accepted=accepted, refused=verdict.refused + len(points)))
         return judged
 
 
@@ -129,12 +129,17 @@ async def _refuse_dropped(connection: asyncpg.Connection, batch: Batch, dropped:
     def is_dropped(points: Points) -> np.ndarray:
         return np.isin(points.end_ns // DAY_NS, days) | np.isin((points.end_ns - 1) // DAY_NS, days)
 
-    for points, beside in _take_out(batch, is_dropped):
+    for points, beside in _take_out(batch, is_dropped, Reason.TOO_OLD):
         _refuse(batch, await refused_points(connection, points, Reason.TOO_OLD, batch.credential_org, beside=beside))
 
 
-def _take_out(batch: Batch, wrong: Callable[[Points], np.ndarray]) -> list[tuple[Points, Points]]:
-    """Remove the points that are wrong from a batch, and return them with all that were beside them."""
+def _take_out(batch: Batch, wrong: Callable[[Points], np.ndarray], reason: Reason) -> list[tuple[Points, Points]]:
+    """Remove the points that are wrong from a batch, and return them with all that were beside them.
+
+    Records keep their refusals themselves.
+    """
+    if batch.records is not None and len(batch.records):
+        batch.records.refuse(wrong(batch.records.points), Refused(reason))
     found = [(wrong(points), points) for points in (batch.points, batch.cumulative)]
     batch.points, batch.cumulative = (points.take(~mask) for mask, points in found)
     return [(points.take(mask), points) for mask, points in found if mask.any()]
@@ -176,7 +181,7 @@ def _refuse_collisions(batch: Batch, collisions: Collisions) -> None:
     def is_bad(points: Points) -> np.ndarray:
         return np.isin(points.series_id, bad_series) | np.isin(points.writer_id, bad_writers)
 
-    for points, beside in _take_out(batch, is_bad):
+    for points, beside in _take_out(batch, is_bad, reason):
         known = np.isin(points.series_id, list(streams)) & np.isin(points.writer_id, list(writers))
         batch.refused_count += int((~known).sum())
         _refuse(batch, as_refused(points.take(known), identities, reason, batch.credential_org, beside=beside))

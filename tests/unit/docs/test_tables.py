@@ -25,7 +25,7 @@ async def test_openapi_describes_exactly_the_routes_that_exist():
     }
     described = {(method, path) for path, methods in openapi()["paths"].items() for method in methods}
     assert routes | {("post", "/v1/metrics")} == described
-    receiver._otlp.close()
+    receiver.intake.close()
 
 
 def test_every_reference_in_openapi_points_at_something():
