@@ -20,6 +20,7 @@ from tallystick_receiver.ingest import Ingest
 from tallystick_receiver.otlp.respond import failure
 from tallystick_receiver.otlp.routes import Otlp, content_type_of
 from tallystick_receiver.query.completeness_routes import Books, CompletenessRoutes
+from tallystick_receiver.query.definition_routes import DefinitionRoutes
 from tallystick_receiver.query.health import health
 from tallystick_receiver.query.problem import answer, problem
 from tallystick_receiver.query.quarantine_routes import QuarantineRoutes
@@ -89,6 +90,7 @@ class Receiver:
         )  # fmt: skip
         self._completeness = CompletenessRoutes(books, self.gate, now_ns=now_ns)
         self._quarantine = QuarantineRoutes(database, self.gate, self._otlp.replay, now_ns=now_ns)
+        self._definitions = DefinitionRoutes(database, self.gate, now_ns=now_ns)
         self._runner: web.AppRunner | None = None
         self.port = 0
 
@@ -140,6 +142,7 @@ class Receiver:
         self._usage.add_to(router)
         self._completeness.add_to(router)
         self._quarantine.add_to(router)
+        self._definitions.add_to(router)
         return app
 
     async def _metrics(self, request: web.Request) -> web.Response:
