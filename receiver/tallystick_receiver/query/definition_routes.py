@@ -33,6 +33,7 @@ from tallystick_receiver.store.definitions import (
     read_seen,
     write_definition,
 )
+from tallystick_receiver.store.thresholds import touch_metric, uses_metric
 
 if TYPE_CHECKING:
     import asyncpg
@@ -124,6 +125,8 @@ class DefinitionRoutes:
             _only_own(found, access)
             if found.is_seen:
                 return problem(409, "its usage defined this metric, so there is nothing to delete")
+            if await uses_metric(connection, found.key, found.org):
+                return problem(409, "thresholds use this metric: delete them first")
             await delete_definition(connection, found.key, found.org)
         return web.Response(status=204)
 
@@ -157,6 +160,7 @@ class DefinitionRoutes:
                 "sums and histograms have sum, count and avg; levels have last, min, max, avg and count"
             )
         written = await write_definition(connection, changed)
+        await touch_metric(connection, written.key, written.updated_at)
         response = answer(definition_content(written), status)
         response.headers["Location"] = f"/api/v1/metrics/{written.id}"
         return response

@@ -109,6 +109,37 @@ async def read_usage(database: Database, question: Question, hold: Hold, rows_ma
     return Usage(rows=sums + levels, totals=_totals(sums) + level_totals)
 
 
+async def read_rows(
+    connection: asyncpg.Connection,
+    question: Question,
+    orgs: list[int],
+    metrics: dict[int, Any],
+    hold: Hold,
+    rows_max: int,
+    *,
+    integrals: bool,
+) -> list[UsageRow]:
+    """Rows of chosen organisations and metrics, in the snapshot of the caller's transaction.
+
+    Args:
+        connection: in a transaction.
+        question: its organisation, if any, only says whose project is meant.
+        orgs: ids.
+        metrics: key, unit and kind by id.
+        hold: how long samples of levels hold.
+        rows_max: rows at most.
+        integrals: whether levels need their averages; without, only their samples are read.
+
+    Raises:
+        InvalidQuestion: the window needs what was dropped.
+    """
+    kept_from = await dropped_before(connection)
+    sums = [_row(row, metrics) for row in await _read_sums(connection, question, orgs, metrics, rows_max, kept_from)]
+    return sums + await _read_levels(
+        connection, question, orgs, metrics, rows_max, kept_from, hold, integrals=integrals
+    )
+
+
 async def _read_sums(
     connection: asyncpg.Connection,
     question: Question,
@@ -149,6 +180,8 @@ async def _read_levels(
     rows_max: int,
     kept_from: dict[str, datetime],
     hold: Hold,
+    *,
+    integrals: bool = True,
 ) -> list[UsageRow]:
     """Samples from the coarsest rollup, integrals from quarters: rows that either knows of."""
     ids = [i for i, m in metrics.items() if m["kind"] == KIND_LEVEL]
@@ -159,16 +192,16 @@ async def _read_levels(
     arguments = (*_common(question, orgs, ids, ranges), *_by_dims(question, ranges), rows_max + 1)
     sampled = {_group(row): row for row in await connection.fetch(statement("read_levels"), *arguments)}
     quarters_from = kept_from["usage_quarter_hourly"]
-    integrated = {
-        _group(row): row
-        for row in await read_integrals(
+    integrated: dict[_Group, asyncpg.Record] = {}
+    if integrals:
+        rows = await read_integrals(
             connection, question, orgs, ids, hold=hold, quarters_from=quarters_from, rows_max=rows_max + 1
         )
-    }
+        integrated = {_group(row): row for row in rows}
     return [
         _level_row(
             sampled.get(group), integrated.get(group), metrics,
-            is_kept=max(question.start, group.bucket or question.start) >= quarters_from,
+            is_kept=integrals and max(question.start, group.bucket or question.start) >= quarters_from,
         )
         for group in sampled | integrated
     ]  # fmt: skip
