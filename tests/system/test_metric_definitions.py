@@ -1,28 +1,14 @@
 """Metric definitions over HTTP and from the command line."""
 
 import json
-import urllib.error
-import urllib.request
 
 import pytest
 from conftest import run_cli
-from otlp import Reply, export, export_request, get, usage
+from otlp import export, export_request, get, send, usage
 
 API_CALLS = {"key": "api_calls", "name": "API Calls", "unit": "calls", "aggregationType": "COUNT",
              "resetPeriod": "MONTHLY"}  # fmt: skip
 """As the seeds define it."""
-
-
-def send(method, url, body=None, key=""):
-    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
-    content = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
-    request = urllib.request.Request(url, content, headers, method=method)
-    try:
-        with urllib.request.urlopen(request, timeout=30) as response:
-            return Reply(response.status, dict(response.headers), response.read())
-    except urllib.error.HTTPError as error:
-        with error:
-            return Reply(error.code, dict(error.headers), error.read())
 
 
 @pytest.fixture
