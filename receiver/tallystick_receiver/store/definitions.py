@@ -55,8 +55,13 @@ async def read_definitions(
 
 async def definition_for(connection: asyncpg.Connection, now: datetime, key: str, org: str) -> MetricDefinition | None:
     """The definition that counts for an organisation: its own one, else the one for all, else None."""
-    found = await read_definitions(connection, now, org=org, key=key)
-    return found[-1] if found else None
+    for attempt in range(2):
+        rows = await connection.fetch(statement("read_definitions"), org, key, None, None, None, _ALL)
+        if rows:
+            return _definition(rows[-1])
+        if not attempt:
+            await define_seen(connection, now)
+    return None
 
 
 async def write_definition(connection: asyncpg.Connection, definition: MetricDefinition) -> MetricDefinition:
