@@ -114,6 +114,13 @@ def get(url: str, key: str = "", **query: str | list[str]) -> Reply:
     return _send(urllib.request.Request(full, headers={"Authorization": f"Bearer {key}"} if key else {}))
 
 
+def send(method: str, url: str, body: Any = None, key: str = "") -> Reply:
+    """Any method, with a body that is sent as JSON unless it is bytes."""
+    headers = {"Content-Type": JSON} | ({"Authorization": f"Bearer {key}"} if key else {})
+    content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+    return _send(urllib.request.Request(url, content, headers, method=method))
+
+
 def usage(receiver_url: str, key: str = "", **query: str | list[str]) -> dict[str, Any]:
     """The answer of /api/usage, which must be 200."""
     reply = get(receiver_url + "/api/usage", key, **query)

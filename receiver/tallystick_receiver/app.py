@@ -20,14 +20,19 @@ from tallystick_receiver.ingest import Ingest
 from tallystick_receiver.otlp.intake import Intake
 from tallystick_receiver.otlp.respond import failure
 from tallystick_receiver.otlp.routes import Otlp, content_type_of
+from tallystick_receiver.query.alert_routes import AlertRoutes
+from tallystick_receiver.query.allowance_routes import AllowanceRoutes
 from tallystick_receiver.query.asking import Desk
 from tallystick_receiver.query.breakdown_routes import BreakdownRoutes
 from tallystick_receiver.query.completeness_routes import Books, CompletenessRoutes
+from tallystick_receiver.query.definition_routes import DefinitionRoutes
+from tallystick_receiver.query.event_routes import EventRoutes, Feed
 from tallystick_receiver.query.export_routes import ExportRoutes
 from tallystick_receiver.query.health import health
 from tallystick_receiver.query.problem import answer, problem
 from tallystick_receiver.query.quarantine_routes import QuarantineRoutes
 from tallystick_receiver.query.summary_routes import SummaryRoutes
+from tallystick_receiver.query.threshold_routes import ThresholdRoutes
 from tallystick_receiver.query.usage_routes import UsageRoutes
 from tallystick_receiver.records.routes import PATH as RECORDS_PATH
 from tallystick_receiver.records.routes import RecordsRoutes
@@ -35,6 +40,7 @@ from tallystick_receiver.settings import Settings
 from tallystick_receiver.store.audit import Audit
 from tallystick_receiver.store.balance import Patience, balancer
 from tallystick_receiver.store.database import Database
+from tallystick_receiver.store.evaluate import evaluator
 from tallystick_receiver.store.keys import read_keys
 from tallystick_receiver.store.roll import roller
 from tallystick_receiver.store.upkeep import StoragePlan, upkeep
@@ -83,6 +89,14 @@ class Receiver:
             grace=timedelta(seconds=settings.gap_grace_seconds), late=timedelta(seconds=settings.late_seconds_max)
         )
         self._duties = (
+            evaluator(
+                database,
+                self.telemetry,
+                seconds=settings.evaluate_seconds,
+                hold_seconds=settings.level_hold_seconds,
+                late=patience.late,
+                now_ns=now_ns,
+            ),
             balancer(database, self.telemetry, patience, seconds=settings.balance_seconds, now_ns=now_ns),
             roller(database, self.telemetry, seconds=settings.roll_seconds, rows_max=settings.roll_rows_max),
             upkeep(database, self.telemetry, storage_plan(settings), seconds=settings.upkeep_seconds, now_ns=now_ns),
@@ -103,7 +117,12 @@ class Receiver:
             ExportRoutes(desk, exports_max=settings.exports_max, seconds_max=settings.export_seconds_max),
             CompletenessRoutes(books, self.gate, now_ns=now_ns),
             QuarantineRoutes(database, self.gate, self._otlp.replay, now_ns=now_ns),
+            DefinitionRoutes(database, self.gate, now_ns=now_ns), ThresholdRoutes(database, self.gate, now_ns=now_ns),
+            AlertRoutes(database, self.gate, now_ns=now_ns),
+            AllowanceRoutes(database, self.gate, now_ns=now_ns, hold_seconds=settings.level_hold_seconds),
         )  # fmt: skip
+        self._feed = Feed(database)
+        self._events = EventRoutes(database, self.gate, self._feed)
         self._runner: web.AppRunner | None = None
         self.port = 0
 
@@ -137,6 +156,7 @@ class Receiver:
 
     async def close(self) -> None:
         """Stop listening, answer what is under way, commit what waits, close the database."""
+        self._feed.stop()
         if self._runner is not None:
             await self._runner.cleanup()
         await self.ingest.stop(max(self.settings.stop_seconds_max - _HANDLER_SECONDS, 1.0))
@@ -155,6 +175,7 @@ class Receiver:
         for routes in self._routes:
             routes.add_to(router)
         self._records.add_to(router)
+        self._events.add_to(router)
         return app
 
     async def _metrics(self, request: web.Request) -> web.Response:

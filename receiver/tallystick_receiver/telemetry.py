@@ -30,6 +30,8 @@ COUNTERS: Final = {
     "deltas.rolled": "deltas merged into rollups",
     "storage.dropped": "partitions, chunks and organisations' rollups dropped by retention",
     "collections.balanced": "announced collections that were found whole, or given up as gaps",
+    "thresholds.evaluated": "thresholds evaluated for a period, because its usage changed or five minutes went by",
+    "thresholds.crossed": "levels of thresholds that were reached or retracted, with an event each",
     "audit.days": "days verified by the audit in the background",
 }
 GAUGES: Final = {

@@ -14,6 +14,7 @@ from tallystick_receiver.holding import Hold, LevelFigures
 from tallystick_receiver.question import Question
 from tallystick_receiver.store.integrals import integrals_statement
 from tallystick_receiver.store.join_kinds import Row, join_kinds
+from tallystick_receiver.store.retention import dropped_before
 from tallystick_receiver.store.scene import Scene, samples_statement, snapshot, sums_statement
 from tallystick_receiver.store.statements import statement
 
@@ -96,6 +97,30 @@ def refuse_long(rows: int, rows_max: int) -> None:
         raise InvalidQuestion(f"the answer has more than {rows_max} rows: ask for a shorter window or fewer groups")
 
 
+async def read_rows(
+    connection: asyncpg.Connection, question: Question, orgs: list[int], metrics: dict[int, Any], hold: Hold,
+    rows_max: int, *, integrals: bool,
+) -> list[UsageRow]:  # fmt: skip
+    """Rows of chosen organisations and metrics, in the snapshot of the caller's transaction.
+
+    Args:
+        connection: in a transaction.
+        question: its organisation, if any, only says whose project is meant.
+        orgs: ids.
+        metrics: key, unit and kind by id.
+        hold: how long samples of levels hold.
+        rows_max: rows at most.
+        integrals: whether levels need their averages; without, only their samples are read.
+
+    Raises:
+        InvalidQuestion: the window needs what was dropped.
+    """
+    scene = Scene(connection=connection, kept_from=await dropped_before(connection), metrics=metrics, orgs=orgs)
+    found = join_kinds(await read_sums(scene, question, rows_max), metrics)
+    levels = await _read_levels(scene, question, rows_max, hold, integrals=integrals)
+    return [sum_row(row, metrics) for row in found] + levels
+
+
 async def read_sums(scene: Scene, question: Question, rows_max: int) -> list[Row]:
     """Sums and histograms, a row for each metric and group.
 
@@ -114,7 +139,9 @@ async def read_sums(scene: Scene, question: Question, rows_max: int) -> list[Row
     return list(await scene.connection.fetch(statement(name), *arguments))
 
 
-async def _read_levels(scene: Scene, question: Question, rows_max: int, hold: Hold) -> list[UsageRow]:
+async def _read_levels(
+    scene: Scene, question: Question, rows_max: int, hold: Hold, *, integrals: bool = True
+) -> list[UsageRow]:
     """Samples from the coarsest rollup, integrals from quarters: rows that either knows of."""
     wanted = samples_statement(scene, question, rows_max)
     if wanted is None:
@@ -122,11 +149,13 @@ async def _read_levels(scene: Scene, question: Question, rows_max: int, hold: Ho
     name, arguments = wanted
     sampled = {_group(row): row for row in await scene.connection.fetch(statement(name), *arguments)}
     quarters_from = scene.kept_from["usage_quarter_hourly"]
-    name, arguments = await integrals_statement(
-        scene.connection, question, scene.orgs, scene.level_ids, hold=hold, quarters_from=quarters_from,
-        rows_max=rows_max + 1,
-    )  # fmt: skip
-    integrated = {_group(row): row for row in await scene.connection.fetch(statement(name), *arguments)}
+    integrated: dict[_Group, asyncpg.Record] = {}
+    if integrals:
+        name, arguments = await integrals_statement(
+            scene.connection, question, scene.orgs, scene.level_ids, hold=hold, quarters_from=quarters_from,
+            rows_max=rows_max + 1,
+        )  # fmt: skip
+        integrated = {_group(row): row for row in await scene.connection.fetch(statement(name), *arguments)}
     return [
         level_row(
             sampled.get(group), integrated.get(group), scene.metrics,

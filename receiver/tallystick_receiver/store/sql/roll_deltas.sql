@@ -1,11 +1,15 @@
 -- Merge waiting deltas into the four rollups, in one statement: whoever reads sees them in one place or the other.
 -- Samples of a level after the last or before the first of their quarter extend its integral; for others it becomes
--- null, their quarters are returned, and integrate_quarter.sql follows in the same transaction.
+-- null, their quarters are returned, and integrate_quarter.sql follows in the same transaction. The evaluator of
+-- thresholds, which looks at waiting deltas, is told of those that leave between two looks.
 -- $1 delta rows taken at most. Index: usage_*_pk.
 WITH taken AS (
     DELETE FROM usage_delta
     WHERE ctid = ANY (ARRAY(SELECT ctid FROM usage_delta LIMIT $1))
     RETURNING org_id, quarter, dims_ids, mantissas, exponents, points, level_ns
+), touched AS (
+    INSERT INTO usage_touched (org_id, quarter)
+    SELECT DISTINCT org_id, quarter FROM taken WHERE org_id IN (SELECT org_id FROM threshold)
 ), entry AS (
     SELECT t.org_id, t.quarter, e.dims_id, usage_quantity(e.mantissa, e.exponent) AS quantity,
            coalesce(e.points, 1) AS points, e.level_ns

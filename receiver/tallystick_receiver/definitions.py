@@ -1,0 +1,131 @@
+"""What a metric means: how its stored usage is read, and when its period begins anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Context, Decimal
+from enum import StrEnum
+from typing import Final
+
+from tallystick.semconv import KIND_LEVEL
+from tallystick_receiver.identity import id_of, identity_text
+from tallystick_receiver.periods import Reset
+
+_DIVIDE: Final = Context(prec=38)
+
+
+class Aggregation(StrEnum):
+    """How much of what was stored counts."""
+
+    COUNT = "count"
+    SUM = "sum"
+    AVG = "avg"
+    MAX = "max"
+    MIN = "min"
+    LAST = "last"
+
+
+OF_SUMS: Final = frozenset({Aggregation.SUM, Aggregation.COUNT, Aggregation.AVG})
+"""What is known of counters and histograms: single points are not kept for ever."""
+OF_LEVELS: Final = frozenset(
+    {Aggregation.LAST, Aggregation.MIN, Aggregation.MAX, Aggregation.AVG, Aggregation.COUNT}
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricDefinition:
+    """One metric's meaning, for an organisation or (org None) for all that have no own one.
+
+    Attributes:
+        unit: which usage of this key it reads, where the key came in several units.
+        is_seen: whether usage defined it, and nobody changed it since.
+    """
+
+    key: str
+    org: str | None
+    name: str
+    description: str
+    unit: str
+    aggregation: Aggregation
+    reset: Reset
+    is_seen: bool
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def id(self) -> str:
+        """The same for the same key and organisation, always."""
+        return definition_id(self.key, self.org)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenMetric:
+    """A metric as usage brought it: one key may come in several units and kinds."""
+
+    metric_id: int
+    key: str
+    unit: str
+    kind: str
+
+    @property
+    def is_level(self) -> bool:
+        """Whether it says how much there is, not how much was used."""
+        return self.kind == KIND_LEVEL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What was stored of a metric for one subject and period, of sums and of levels apart.
+
+    Attributes:
+        quantity: sum of sums and histograms.
+        count: operations where known, else points.
+        last, lowest, highest, average: of levels; None where there are none.
+        samples: of levels.
+    """
+
+    quantity: Decimal = Decimal(0)
+    count: int = 0
+    last: Decimal | None = None
+    lowest: Decimal | None = None
+    highest: Decimal | None = None
+    average: Decimal | None = None
+    samples: int = 0
+
+
+def definition_id(key: str, org: str | None) -> str:
+    """The id of the definition of a key, for an organisation or for all."""
+    return f"met_{id_of(identity_text('definition', key, org)) % 2**64:016x}"
+
+
+def metrics_read_by(definition: MetricDefinition, seen: Iterable[SeenMetric]) -> list[SeenMetric]:
+    """The stored metrics that a definition reads: those of its key and unit.
+
+    Where its unit never came, those of the key's only unit: what somebody calls "calls" may come without any unit. Of
+    several other units none, since they do not add up.
+    """
+    of_key = [metric for metric in seen if metric.key == definition.key]
+    exact = [metric for metric in of_key if metric.unit == definition.unit]
+    return exact or (of_key if len({metric.unit for metric in of_key}) == 1 else [])
+
+
+def fits(aggregation: Aggregation, metrics: Iterable[SeenMetric]) -> bool:
+    """Whether what is stored of these metrics can be read so; anything fits what was never seen."""
+    known = [OF_LEVELS if metric.is_level else OF_SUMS for metric in metrics]
+    return not known or any(aggregation in one for one in known)
+
+
+def used(aggregation: Aggregation, figures: Figures) -> Decimal | None:
+    """How much that is; None where nothing is known of it (a level without samples, an average of nothing)."""
+    if aggregation is Aggregation.AVG and figures.count:
+        return _DIVIDE.divide(figures.quantity, Decimal(figures.count))
+    return {
+        Aggregation.SUM: figures.quantity,
+        Aggregation.COUNT: Decimal(figures.count + figures.samples),
+        Aggregation.LAST: figures.last,
+        Aggregation.MIN: figures.lowest,
+        Aggregation.MAX: figures.highest,
+        Aggregation.AVG: figures.average,
+    }[aggregation]

@@ -1,0 +1,110 @@
+"""Metric definitions in the database. Whoever reads them first lets metrics that usage brought define themselves."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from tallystick_receiver.definitions import Aggregation, MetricDefinition, SeenMetric, definition_id
+from tallystick_receiver.events import Event, EventType, new_event
+from tallystick_receiver.periods import Reset
+from tallystick_receiver.store.events import write_events
+from tallystick_receiver.store.statements import statement
+
+if TYPE_CHECKING:
+    import asyncpg
+
+_ALL: Final = 2**31
+
+
+async def define_seen(connection: asyncpg.Connection, now: datetime) -> None:
+    """Metrics that came with usage and have no definition get one, and an event each; a look only, where none did."""
+    seen = [SeenMetric(metric_id=0, **dict(row)) for row in await connection.fetch(statement("read_undefined"))]
+    if not seen:
+        return
+    columns = zip(*((definition_id(m.key, None), m.key, m.unit, *_natural(m)) for m in seen), strict=True)
+    async with connection.transaction():
+        fresh = await connection.fetch(statement("define_seen"), *columns, now)
+        await write_events(connection, [_defined(_definition(row), now) for row in fresh])
+
+
+def _natural(metric: SeenMetric) -> tuple[str, str]:
+    """How a metric counts unless somebody says otherwise: usage adds up by month, a level is what it was last."""
+    return (Aggregation.LAST, Reset.NEVER) if metric.is_level else (Aggregation.SUM, Reset.MONTHLY)
+
+
+async def read_definitions(
+    connection: asyncpg.Connection, now: datetime, *, org: str | None = None, key: str | None = None,
+    number: str | None = None, after: tuple[str, str] | None = None, limit: int = _ALL,
+) -> list[MetricDefinition]:  # fmt: skip
+    """Definitions by key, the one for all organisations before those of single ones.
+
+    Args:
+        connection: not in a read-only transaction.
+        now: when metrics that were seen since the last time get defined.
+        org: whoever it sees: its own ones and those for all; None for every one.
+        key: of one metric only.
+        number: the id of the only one.
+        after: key and organisation ("" for none) of the last one of the page before.
+        limit: how many at most.
+    """
+    await define_seen(connection, now)
+    rows = await connection.fetch(statement("read_definitions"), org, key, number, *(after or (None, None)), limit)
+    return [_definition(row) for row in rows]
+
+
+async def definition_for(connection: asyncpg.Connection, now: datetime, key: str, org: str) -> MetricDefinition | None:
+    """The definition that counts for an organisation: its own one, else the one for all, else None."""
+    for attempt in range(2):
+        rows = await connection.fetch(statement("read_definitions"), org, key, None, None, None, _ALL)
+        if rows:
+            return _definition(rows[-1])
+        if not attempt:
+            await define_seen(connection, now)
+    return None
+
+
+async def write_definition(connection: asyncpg.Connection, definition: MetricDefinition) -> MetricDefinition:
+    """Define a metric, or define it anew; `metric.defined` says so, in the same transaction."""
+    row = await connection.fetchrow(
+        statement("write_definition"), definition.key, definition.org, definition.name, definition.description,
+        definition.unit, definition.aggregation.value, definition.reset.value, definition.updated_at, definition.id,
+    )  # fmt: skip
+    written = _definition(row)
+    await write_events(connection, [_defined(written, definition.updated_at)])
+    return written
+
+
+async def delete_definition(connection: asyncpg.Connection, key: str, org: str | None) -> None:
+    """Forget a definition; whether thresholds use it is asked before, in the same transaction."""
+    await connection.execute(statement("delete_definition"), key, org)
+
+
+async def read_seen(connection: asyncpg.Connection) -> list[SeenMetric]:
+    """Every metric that usage brought."""
+    return [SeenMetric(**dict(row)) for row in await connection.fetch(statement("read_metrics"))]
+
+
+def definition_content(definition: MetricDefinition) -> dict[str, Any]:
+    """A definition as the API and events show it."""
+    return {
+        "id": definition.id, "key": definition.key, "name": definition.name, "description": definition.description,
+        "unit": definition.unit, "aggregationType": definition.aggregation.value,
+        "resetPeriod": definition.reset.value, "orgId": definition.org, "dimensions": None,
+        "definedBy": "usage" if definition.is_seen else "api",
+        "createdAt": _time(definition.created_at), "updatedAt": _time(definition.updated_at),
+    }  # fmt: skip
+
+
+def _defined(definition: MetricDefinition, now: datetime) -> Event:
+    return new_event(EventType.METRIC_DEFINED, org=definition.org, at=now, content=definition_content(definition))
+
+
+def _definition(row: asyncpg.Record) -> MetricDefinition:
+    return MetricDefinition(
+        **{**row, "aggregation": Aggregation(row["aggregation"]), "reset": Reset(row["reset"])}
+    )  # fmt: skip
+
+
+def _time(time: datetime) -> str:
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,238 @@
+"""The evaluator: whose usage changed since the last round, which levels it reaches now, and the events that say so.
+
+A round is one snapshot and one transaction: the usage it looked at, what it remembers of levels, and the events are
+committed together, so that a crash repeats nothing and loses nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from tallystick_receiver.definitions import (
+    Aggregation,
+    Figures,
+    MetricDefinition,
+    SeenMetric,
+    metrics_read_by,
+)
+from tallystick_receiver.errors import InvalidQuestion
+from tallystick_receiver.events import Event, new_event
+from tallystick_receiver.holding import Hold
+from tallystick_receiver.identity import org_id_of
+from tallystick_receiver.ranges import QUARTER, floor
+from tallystick_receiver.store.database import READING
+from tallystick_receiver.store.definitions import define_seen, read_definitions, read_seen
+from tallystick_receiver.store.duty import Duty
+from tallystick_receiver.store.events import write_events
+from tallystick_receiver.store.figures import Used, read_figures, used_of
+from tallystick_receiver.store.statements import statement
+from tallystick_receiver.store.thresholds import read_alerts, read_thresholds_of
+from tallystick_receiver.thresholds import Reached, Threshold, changes, crossing_content
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from tallystick_receiver.periods import Period
+    from tallystick_receiver.store.database import Database
+    from tallystick_receiver.telemetry import Telemetry
+
+_log = logging.getLogger(__name__)
+_LOCK: Final = 0x7A11_0006
+_STATEMENT_SECONDS: Final = 60.0
+_WHOLE_EVERY: Final = timedelta(minutes=5)
+"""Everything is looked at so often, whatever changed: rebuilt rollups, for instance."""
+_KEPT_AFTER_LATE: Final = timedelta(days=30)
+
+Prints = dict[tuple[int, datetime], int]
+Watch = tuple[Threshold, "Period"]
+
+
+def evaluator(
+    database: Database, telemetry: Telemetry, *, seconds: float, hold_seconds: int, late: timedelta,
+    now_ns: Callable[[], int],
+) -> Duty:  # fmt: skip
+    """The duty of evaluating, every `seconds`."""
+    evaluation = Evaluation(telemetry, hold_seconds=hold_seconds, late=late)
+
+    async def work(connection: asyncpg.Connection) -> None:
+        await evaluation.round(connection, now_ns())
+
+    return Duty(
+        database, name="evaluating", lock=_LOCK, seconds=seconds, statement_seconds_max=_STATEMENT_SECONDS, work=work
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Meanings:
+    """What metrics mean, by key and organisation, and what was seen of them."""
+
+    definitions: dict[tuple[str, str | None], MetricDefinition]
+    seen: dict[str, list[SeenMetric]]
+
+    def of(self, threshold: Threshold) -> MetricDefinition | None:
+        own = self.definitions.get((threshold.metric, threshold.org))
+        return own or self.definitions.get((threshold.metric, None))
+
+
+@dataclass(slots=True)
+class _Writes:
+    events: list[Event] = field(default_factory=list)
+    crossings: list[tuple[object, ...]] = field(default_factory=list)
+
+
+class Evaluation:
+    """Rounds, and what one remembers for the next: in which waiting deltas it looked."""
+
+    def __init__(self, telemetry: Telemetry, *, hold_seconds: int, late: timedelta) -> None:
+        self._telemetry = telemetry
+        self._hold_seconds = hold_seconds
+        self._late = late
+        self._prints: Prints = {}
+        self._whole_at: datetime | None = None
+
+    async def round(self, connection: asyncpg.Connection, now_ns: int) -> int:
+        """Evaluate the thresholds whose usage changed.
+
+        Returns:
+            How many pairs of threshold and period were looked at.
+        """
+        now = datetime.fromtimestamp(now_ns / 1e9, UTC)
+        is_whole = self._whole_at is None or not timedelta() <= now - self._whole_at < _WHOLE_EVERY
+        await define_seen(connection, now)
+        looked, events = 0, 0
+        async with connection.transaction(isolation="repeatable_read"):
+            due, prints = await self._due(connection)
+            if is_whole:
+                await connection.execute(statement("delete_old_crossings"), now - self._late - _KEPT_AFTER_LATE)
+            if due or is_whole:
+                for name, value in READING.items():
+                    await connection.execute("SELECT set_config($1, $2, true)", name, value)
+                looked, events = await self._evaluate(connection, due, now_ns, is_whole=is_whole)
+        self._prints = prints
+        if is_whole:
+            self._whole_at = now
+        self._telemetry.add("thresholds.evaluated", looked)
+        self._telemetry.add("thresholds.crossed", events)
+        return looked
+
+    async def _due(self, connection: asyncpg.Connection) -> tuple[dict[int, set[datetime]], Prints]:
+        """Quarters of an hour in which usage of an organisation is new, and the prints for the next round."""
+        due: dict[int, set[datetime]] = defaultdict(set)
+        if not await connection.fetchval(statement("has_thresholds")):
+            return due, {}
+        for row in await connection.fetch(statement("take_touched")):
+            due[row["org_id"]].add(row["quarter"])
+        waiting = await connection.fetch(statement("read_waiting"))
+        prints: Prints = {(row["org_id"], row["quarter"]): row["print"] for row in waiting}
+        for key, print_ in prints.items():
+            if self._prints.get(key) != print_:
+                due[key[0]].add(key[1])
+        return due, prints
+
+    async def _evaluate(
+        self, connection: asyncpg.Connection, due: dict[int, set[datetime]], now_ns: int, *, is_whole: bool
+    ) -> tuple[int, int]:
+        now = datetime.fromtimestamp(now_ns / 1e9, UTC)
+        thresholds = await read_thresholds_of(connection, None if is_whole else due)
+        if not thresholds:
+            return 0, 0
+        seen: dict[str, list[SeenMetric]] = defaultdict(list)
+        for metric in await read_seen(connection):
+            seen[metric.key].append(metric)
+        meanings = _Meanings(
+            definitions={(d.key, d.org): d for d in await read_definitions(connection, now)}, seen=seen
+        )
+        groups = _grouped(thresholds, due, meanings, now, is_whole=is_whole)
+        alerts = await read_alerts(connection)
+        writes = _Writes()
+        hold = Hold(seconds=self._hold_seconds, now_ns=now_ns)
+        for (period, subject_type), members in sorted(groups.items()):
+            figures = await _figures(connection, period, subject_type, members, meanings, hold)
+            if figures is None:
+                continue
+            before = await _before(connection, period, members)
+            for threshold in members:
+                levels = {*threshold.levels, *(alert.percent for alert in alerts if alert.concerns(threshold))}
+                _judge(threshold, period, levels, before[threshold.id], meanings, figures, now, writes)
+        if writes.crossings:
+            await connection.execute(statement("write_crossings"), *zip(*writes.crossings, strict=True))
+        await write_events(connection, writes.events)
+        return sum(map(len, groups.values())), len(writes.events)
+
+
+def _grouped(
+    thresholds: list[Threshold], due: dict[int, set[datetime]], meanings: _Meanings, now: datetime, *, is_whole: bool
+) -> dict[tuple[Period, str], list[Threshold]]:
+    """Thresholds by what one statement can read: the same period and the same type of subject.
+
+    A threshold watches from the period in which it was created; late usage of older ones does not concern it.
+    """
+    groups: dict[tuple[Period, str], list[Threshold]] = defaultdict(list)
+    current = {floor(now, QUARTER)}
+    for threshold in thresholds:
+        definition = meanings.of(threshold)
+        if definition is None:
+            continue
+        times = due.get(org_id_of(threshold.org), set()) | (current if is_whole else set())
+        for period in {threshold.period(time, definition) for time in times}:
+            if period.end > threshold.created_at:
+                groups[period, threshold.subject_type].append(threshold)
+    return groups
+
+
+async def _figures(
+    connection: asyncpg.Connection, period: Period, subject_type: str, members: list[Threshold], meanings: _Meanings,
+    hold: Hold,
+) -> dict[Used, Figures] | None:  # fmt: skip
+    """What these subjects used; None, with a word in the log, where the period reaches before what is kept."""
+    metrics: dict[int, SeenMetric] = {}
+    averages = False
+    for threshold in members:
+        definition = meanings.of(threshold)
+        read = metrics_read_by(definition, meanings.seen.get(threshold.metric, ())) if definition else []
+        metrics |= {metric.metric_id: metric for metric in read}
+        averages |= definition is not None and definition.aggregation is Aggregation.AVG
+    if not metrics:
+        return {}
+    subjects = [(threshold.org, threshold.subject) for threshold in members]
+    try:
+        return await read_figures(
+            connection, period, subject_type, subjects, metrics.values(), hold, averages=averages
+        )  # fmt: skip
+    except InvalidQuestion as error:
+        _log.warning("thresholds of the period from %s are not evaluated: %s", period.start, error)
+        return None
+
+
+async def _before(
+    connection: asyncpg.Connection, period: Period, members: Iterable[Threshold]
+) -> dict[str, dict[int, Reached]]:
+    ids = [threshold.id for threshold in members]
+    found: dict[str, dict[int, Reached]] = defaultdict(dict)
+    for row in await connection.fetch(statement("read_crossings"), ids, [period.start] * len(ids)):
+        found[row["threshold_id"]][row["level"]] = Reached(row["is_over"], row["times"])
+    return found
+
+
+def _judge(
+    threshold: Threshold, period: Period, levels: Iterable[int], before: dict[int, Reached], meanings: _Meanings,
+    figures: dict[Used, Figures], now: datetime, writes: _Writes,
+) -> None:  # fmt: skip
+    """What is new of one threshold in one period."""
+    definition = meanings.of(threshold)
+    if definition is None:
+        return
+    amount = used_of(threshold, definition, meanings.seen.get(threshold.metric, []), figures)
+    for change in changes(amount, threshold.amount, levels, before):
+        reached = change.reached
+        writes.crossings.append(
+            (threshold.id, period.start, period.end, change.level, reached.is_over, reached.times)
+        )  # fmt: skip
+        content = crossing_content(threshold, definition, period, amount or Decimal(0), change, now)
+        writes.events.append(new_event(change.type, org=threshold.org, at=now, content=content))

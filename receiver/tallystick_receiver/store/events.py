@@ -1,0 +1,59 @@
+"""Events in the database: appended in the transaction that makes them true, in the order of commits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from tallystick_receiver.events import Event, StoredEvent
+from tallystick_receiver.store.statements import statement
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from tallystick_receiver.store.database import Database
+
+_ORDER: Final = 0x7A11_0007
+
+
+async def write_events(connection: asyncpg.Connection, events: Sequence[Event]) -> None:
+    """Append events, in this order.
+
+    The lock makes writers take turns until they have committed. A sequence alone would let a reader pass a number that
+    a slower transaction commits later.
+
+    Args:
+        connection: in a transaction, which ought to end soon.
+        events: none is fine.
+    """
+    if not events:
+        return
+    await connection.execute(statement("lock_events"), _ORDER)
+    await connection.execute(
+        statement("write_events"), [e.id for e in events], [e.type.value for e in events], [e.org for e in events],
+        [e.at for e in events], [e.body for e in events],
+    )  # fmt: skip
+
+
+async def read_events(
+    database: Database, *, after: int, types: Sequence[str] | None, org: str | None, limit: int
+) -> list[StoredEvent]:
+    """Events after a number; of an organisation those that concern it.
+
+    Raises:
+        Unavailable: the database is out of reach.
+    """
+    async with database.reading() as connection:
+        rows = await connection.fetch(statement("read_events"), after, types, org, limit)
+    return [StoredEvent(**dict(row)) for row in rows]
+
+
+async def last_event(database: Database) -> int:
+    """The number of the last event; 0 before the first.
+
+    Raises:
+        Unavailable: the database is out of reach.
+    """
+    async with database.reading() as connection:
+        number: int = await connection.fetchval(statement("read_last_event"))
+    return number

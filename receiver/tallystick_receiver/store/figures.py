@@ -1,0 +1,94 @@
+"""How much many subjects used in one period: one statement for all of them, from the same rollups as any question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from tallystick_receiver.definitions import Figures, MetricDefinition, SeenMetric, metrics_read_by, used
+from tallystick_receiver.identity import org_id_of
+from tallystick_receiver.question import Question
+from tallystick_receiver.store.usage import read_rows
+from tallystick_receiver.thresholds import ORG, PROJECT, Threshold, dimension_of
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from tallystick_receiver.holding import Hold
+    from tallystick_receiver.periods import Period
+    from tallystick_receiver.store.usage import UsageRow
+
+_UTC: Final = ZoneInfo("UTC")
+_ROWS_MAX: Final = 10_000_000
+
+
+class Used(NamedTuple):
+    """Whose usage of what."""
+
+    org: str
+    subject: str
+    metric: str
+    unit: str
+
+
+async def read_figures(
+    connection: asyncpg.Connection, period: Period, subject_type: str, subjects: Iterable[tuple[str, str]],
+    metrics: Iterable[SeenMetric], hold: Hold, *, averages: bool,
+) -> dict[Used, Figures]:  # fmt: skip
+    """What is stored for subjects of one type; who is missing in the answer has used nothing.
+
+    Args:
+        connection: in a transaction whose snapshot the answer is of.
+        period: whose usage.
+        subject_type: org, project, user or a dimension's key.
+        subjects: (organisation, subject) pairs.
+        metrics: which.
+        hold: how long samples of levels hold, for averages.
+        averages: whether averages of levels are needed; they cost a look at quarters.
+
+    Raises:
+        InvalidQuestion: the period reaches before what is kept.
+    """
+    pairs = set(subjects)
+    dimension = dimension_of(subject_type)
+    values = sorted({subject for _, subject in pairs})
+    by = () if subject_type == ORG else (PROJECT,) if subject_type == PROJECT else (dimension or "",)
+    only = next(iter(pairs)) if len(pairs) == 1 and subject_type == PROJECT else None
+    question = Question(
+        org=only and only[0], project=only and only[1], types=(), start=period.start, end=period.end, zone=_UTC,
+        group_by=("org", *by), filters={} if dimension is None else {dimension: values},
+    )  # fmt: skip
+    orgs = sorted({org_id_of(org) for org, _ in pairs})
+    chosen = {m.metric_id: {"key": m.key, "unit": m.unit, "kind": m.kind} for m in metrics}
+    found: dict[Used, Figures] = {}
+    for row in await read_rows(connection, question, orgs, chosen, hold, _ROWS_MAX, integrals=averages):
+        subject = row.org if subject_type == ORG else row.project if subject_type == PROJECT else row.dimensions[0]
+        if row.org is not None and subject is not None and (row.org, subject) in pairs:
+            key = Used(row.org, subject, row.metric, row.unit)
+            found[key] = _joined(found.get(key, Figures()), row)
+    return found
+
+
+def _joined(figures: Figures, row: UsageRow) -> Figures:
+    if row.level is None:
+        return replace(figures, quantity=row.quantity or figures.quantity, count=row.points)
+    return replace(
+        figures, last=row.quantity, lowest=row.level.lowest, highest=row.level.highest, average=row.level.average,
+        samples=row.points,
+    )  # fmt: skip
+
+
+def used_of(
+    threshold: Threshold, definition: MetricDefinition, seen: Iterable[SeenMetric], figures: Mapping[Used, Figures]
+) -> Decimal | None:
+    """How much of a threshold is used; None where that is not known."""
+    known = list(seen)
+    metrics = metrics_read_by(definition, known)
+    if known and not metrics:
+        return None
+    unit = metrics[0].unit if metrics else definition.unit
+    key = Used(threshold.org, threshold.subject, threshold.metric, unit)
+    return used(definition.aggregation, figures.get(key, Figures()))

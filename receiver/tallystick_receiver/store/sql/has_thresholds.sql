@@ -1,0 +1,2 @@
+-- Whether there is any threshold.
+SELECT EXISTS (SELECT FROM threshold)
