@@ -63,8 +63,8 @@ OUTPUT_IMAGE: Final = "output_image"
 OUTPUT_VIDEO: Final = "output_video"
 
 MODALITIES: Final = ("audio", "image", "video")
-"""What a kind is split by where the provider says so. The kind without a suffix is text, documents and whatever is
-not split. A rate card without a row for `input_uncached_image` does not price it: give it one, or a fallback."""
+"""What a kind is split by where the provider says so; the kind without a suffix is text, documents and whatever is
+not split."""
 
 INPUT_KINDS: Final = (
     INPUT_UNCACHED, CACHE_READ, CACHE_WRITE, CACHE_WRITE_5M, CACHE_WRITE_1H,
@@ -74,6 +74,21 @@ INPUT_KINDS: Final = (
 """Kinds whose sum is the length of the prompt, which decides the context band."""
 OUTPUT_KINDS: Final = (OUTPUT, OUTPUT_REASONING, OUTPUT_AUDIO, OUTPUT_IMAGE, OUTPUT_VIDEO)
 TOKEN_KINDS: Final = (*INPUT_KINDS, *OUTPUT_KINDS, UNCLASSIFIED)
+
+RATE_FALLBACK: Final = {
+    CACHE_READ: INPUT_UNCACHED,
+    CACHE_WRITE: CACHE_WRITE_5M,
+    CACHE_WRITE_5M: INPUT_UNCACHED,
+    CACHE_WRITE_1H: INPUT_UNCACHED,
+    OUTPUT_REASONING: OUTPUT,
+    INPUT_UNCACHED_IMAGE: INPUT_UNCACHED,
+    INPUT_UNCACHED_VIDEO: INPUT_UNCACHED,
+    CACHE_READ_IMAGE: CACHE_READ,
+    CACHE_READ_VIDEO: CACHE_READ,
+}
+"""Whose rate holds where a model's card has none for a kind: a missing cache price is the input price, never 0, and
+pictures cost what text costs unless the card says otherwise. Audio, output of pictures and `unclassified` have no such
+rule: without a rate of their own they are unpriced."""
 
 # Kinds of units (values of unit.kind).
 
