@@ -69,6 +69,13 @@ class Call:
             return usable, unusable
         if not isinstance(self.metadata, Mapping) or len(self.metadata) > _METADATA_MAX:
             return usable, unusable + 1
+        further = {key: _checked(key, value) for key, value in self.metadata.items()}
+        wanted = {key: label for key, label in further.items() if label is not None}
+        return {**wanted, **usable}, unusable + len(further) - len(wanted)
+
+
+_METADATA_MAX:
+            return usable, unusable + 1
         further = {key: _label(key, value) for key, value in self.metadata.items()}
         wanted = {key: label for key, label in further.items() if label is not None}
         return {**wanted, **usable}, unusable + len(further) - len(wanted)
@@ -86,9 +93,13 @@ def _id(value: object) -> object:
 
 
 def _label(key: str, value: object) -> AttributeValue | None:
-    """An attribute's value; None: it is unusable."""
+    """The value of one of our attributes; None: it is unusable."""
     if isinstance(value, str) and 0 < len(value) <= _PLAIN_LENGTH_MAX and value.isascii() and "\0" not in value:
         return value
+    return _checked(key, value)
+
+
+def _checked(key: str, value: object) -> AttributeValue | None:
     try:
         return attributes_of({key: value})[key]
     except Unrecordable:
