@@ -74,14 +74,9 @@ class Call:
         return {**wanted, **usable}, unusable + len(further) - len(wanted)
 
 
-_METADATA_MAX:
-            return usable, unusable + 1
-        further = {key: _label(key, value) for key, value in self.metadata.items()}
-        wanted = {key: label for key, label in further.items() if label is not None}
-        return {**wanted, **usable}, unusable + len(further) - len(wanted)
-
-
 _METADATA_MAX: Final = ATTRIBUTES_MAX - 20
+
+
 """Beside our own attributes, so that one too many costs the metadata and not the tokens."""
 _PLAIN_LENGTH_MAX: Final = 255
 

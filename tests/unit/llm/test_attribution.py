@@ -88,7 +88,11 @@ def test_ids_that_are_numbers_or_uuids_count_as_their_text(application):
     assert application.sums("llm.tokens", "user.id") == {"17": 2, str(uuid): 2}
 
 
-@pytest.mark.parametrize("label", ["x" * 1_025, "a\0b", "\ud800", 1.5j, ["u-1"], SimpleNamespace()], ids=repr)
+@pytest.mark.parametrize(
+    "label",
+    ["x" * 1_025, "a\0b", "\ud800", 1.5j, ["u-1"], SimpleNamespace()],
+    ids=["too long", "NUL", "not Unicode", "complex", "list", "object"],
+)
 def test_a_bad_label_costs_the_label_and_not_the_tokens(application, label):
     application.llm.record(USAGE, provider="openai", user=label, feature="chat", metadata={"team": label})
     assert application.sums("llm.tokens", "user.id", "team", "app.feature") == {(None, None, "chat"): 1}
