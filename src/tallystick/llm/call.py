@@ -62,7 +62,7 @@ class Call:
             PARENT_AGENT: _id(self.who.parent_agent),
             ROOT: _id(self.who.root),
         }
-        labels = {key: _label(key, value) for key, value in values.items() if value is not None}
+        labels = {key: _label(key, value) for key, value in values.items() if value not in (None, "")}
         usable = {key: label for key, label in labels.items() if label is not None}
         unusable = len(labels) - len(usable)
         if self.metadata is None:
@@ -75,8 +75,6 @@ class Call:
 
 
 _METADATA_MAX: Final = ATTRIBUTES_MAX - 20
-
-
 """Beside our own attributes, so that one too many costs the metadata and not the tokens."""
 _PLAIN_LENGTH_MAX: Final = 255
 
