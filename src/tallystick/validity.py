@@ -200,6 +200,8 @@ def _value(value: object) -> AttributeValue:
 
 def _text(text: object, length_min: int, length_max: int, otherwise: NotRecorded) -> str:
     """Text that UTF-8 and PostgreSQL can hold: no lone surrogates, no NUL."""
+    if text.__class__ is str and text.isascii() and length_min <= len(text) <= length_max and "\0" not in text:
+        return text
     if not isinstance(text, str) or not length_min <= len(text) <= length_max or "\0" in text:
         _refuse(otherwise)
     if not text.isascii():

@@ -69,9 +69,12 @@ class Overlay:
         return field(self._under, name) if found is None else found
 
 
+_HAVE_GET: Final = (dict, Overlay, Mapping)
+
+
 def field(block: object, name: str) -> object:
     """A field's value; None: it is absent, or null."""
-    if isinstance(block, Mapping | Overlay):
+    if isinstance(block, _HAVE_GET):
         return block.get(name)
     return getattr(block, name, None)
 
