@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, NoReturn
 
 from tallystick.semconv import (
@@ -179,6 +180,7 @@ def attributes_of(metadata: object) -> dict[str, AttributeValue]:
     return dict(sorted(attributes.items()))
 
 
+@lru_cache(maxsize=1024)
 def _key(key: object) -> str:
     text = _text(key, 1, ATTRIBUTE_KEY_LENGTH_MAX, NotRecorded.BAD_ATTRIBUTE_KEY)
     if text in (ORG_ID, PROJECT_ID):

@@ -17,9 +17,9 @@ from tallystick.llm.reading import Reading, Sampling
 Adapter = Callable[[object, object], Reading]
 
 _USAGE = ("usage", "usage_metadata", "usageMetadata")
-_EXCLUSIVE = ("cache_read_input_tokens", "cache_creation_input_tokens", "cache_creation", "server_tool_use",
+_ANTHROPIC = ("cache_read_input_tokens", "cache_creation_input_tokens", "cache_creation", "server_tool_use",
               "inference_geo", "iterations")  # fmt: skip
-_INCLUSIVE = ("input_tokens_details", "input_token_details")
+_EXCLUDED = _ANTHROPIC[:2]
 _KINDS = frozenset((*TOKEN_KINDS, *UNIT_KINDS))
 
 
@@ -79,10 +79,12 @@ def _adapter(usage: object) -> Adapter | None:
 
 def _read_input_tokens(response: object, usage: object) -> Reading:
     """`input_tokens` includes the cache at OpenAI and excludes it at Anthropic; its neighbours say whose it is."""
-    is_exclusive = any(field(usage, key) is not None for key in _EXCLUSIVE)
-    if is_exclusive and any(field(usage, key) is not None for key in _INCLUSIVE):
-        refuse(UsageRefused.AMBIGUOUS)
-    return read_messages(response, usage) if is_exclusive else read_responses(response, usage)
+    if any(field(usage, key) is not None for key in ("input_tokens_details", "input_token_details")):
+        if any(count(usage, key) for key in _EXCLUDED):
+            refuse(UsageRefused.AMBIGUOUS)
+        return read_responses(response, usage)
+    is_anthropic = any(field(usage, key) is not None for key in _ANTHROPIC)
+    return read_messages(response, usage) if is_anthropic else read_responses(response, usage)
 
 
 def _read_kinds(_response: object, usage: object) -> Reading:

@@ -11,7 +11,7 @@ from tallystick.forking import forget_in_children
 from tallystick.llm import kinds
 from tallystick.llm.adapter import Answer, answer_in, read
 from tallystick.llm.attribution import Attribution, Who, current
-from tallystick.llm.block import MEANING, Unreadable, UsageRefused, word
+from tallystick.llm.block import MEANING, Unreadable, UsageRefused, field, name, word
 from tallystick.llm.call import Call
 from tallystick.llm.reading import Reading, Sampling
 from tallystick.llm.request import Request
@@ -121,8 +121,8 @@ class LlmMetering:
 
     def _record(self, call: Call, response: object, outcome: str | None) -> None:
         try:
-            answer, reading, refused = _read(response)
-            attributes, unusable = call.attributes(None if answer is None else answer.model, reading)
+            model, reading, refused = _read(response)
+            attributes, unusable = call.attributes(model, reading)
             samplings = () if reading is None else reading.samplings
             whole = self._banded(attributes, samplings[0]) if samplings else attributes
             self._add(call, kinds.REQUESTS, 1, kinds.REQUESTS_UNIT,
@@ -194,13 +194,16 @@ class LlmMetering:
         )
 
 
-def _read(response: object) -> tuple[Answer | None, Reading | None, UsageRefused | None]:
-    """The answer, what it says, and why that was refused."""
-    answer = None
+def _read(response: object) -> tuple[str | None, Reading | None, UsageRefused | None]:
+    """The model that answered, what the answer says, and why that was refused."""
+    model = None
     try:
         answer = response if isinstance(response, Answer) else answer_in(response)
-        return answer, None if answer is None else read(answer), None
+        if answer is None:
+            return name(field(response, "model")), None, None
+        model = answer.model
+        return model, read(answer), None
     except Unreadable as refusal:
-        return answer, None, refusal.reason
+        return model, None, refusal.reason
     except Exception:  # noqa: BLE001 - the response itself raises
-        return answer, None, UsageRefused.UNREADABLE
+        return model, None, UsageRefused.UNREADABLE

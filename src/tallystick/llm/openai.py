@@ -24,7 +24,6 @@ from tallystick.llm.reading import Reading, Sampling, cache_writes, prompt_kinds
 USD_PER_TICK: Final = Decimal("1e-10")
 """https://docs.x.ai: `cost_in_usd_ticks`, ten thousand million to the dollar."""
 
-
 _WRITTEN: Final = ("cache_write_tokens", "cache_creation_tokens", "cache_creation", "cache_creation_input_tokens")
 """What OpenAI, LiteLLM, LangChain and Perplexity call what was written to a cache."""
 

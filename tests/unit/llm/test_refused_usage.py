@@ -61,6 +61,14 @@ def test_input_that_may_include_the_cache_or_not_is_refused(application, usage):
     assert application.refused() == {"ambiguous": 1}
 
 
+def test_zeros_of_another_shape_are_no_contradiction(application):
+    """Gateways fill in fields of all providers."""
+    usage = {"input_tokens": 9, "output_tokens": 1, "total_tokens": 10, "cache_read_input_tokens": 0,
+             "cache_creation_input_tokens": 0, "input_tokens_details": {"cached_tokens": 5}}  # fmt: skip
+    application.llm.record({"usage": usage}, provider="a-gateway")
+    assert application.tokens() == {"input_uncached": 4, "cache_read": 5, "output": 1}
+
+
 def test_usage_of_no_known_shape_is_refused(application):
     application.llm.record({"usage": {"billed_units": {"search_units": 1}}}, provider="cohere")
     assert application.refused() == {"unknown_shape": 1}
@@ -74,17 +82,31 @@ def test_what_has_no_usage_is_a_request_without_usage(application, response):
     assert application.llm.refused == {}
 
 
+def test_an_answer_without_usage_still_names_its_model(application):
+    application.llm.record({"model": "gpt-5-2025-08-07", "usage": None}, provider="openai", model="gpt-5")
+    assert application.attribute("gen_ai.response.model") == {"gpt-5-2025-08-07"}
+
+
 def test_a_response_that_raises_is_refused_and_the_caller_goes_on(application):
     class Broken:
         @property
         def usage(self):
             raise RuntimeError("lazy loading failed")
 
+    class Nameless:
+        def __init__(self):
+            self.usage = {"prompt_tokens": 1}
+
+        @property
+        def model(self):
+            raise RuntimeError("lazy loading failed")
+
     application.llm.record(Broken(), provider="openai")
+    application.llm.record(Nameless(), provider="openai")
     with application.llm.request(provider="openai") as request:
         request.see(Broken())
-    assert application.refused() == {"unreadable": 2}
-    assert application.outcomes() == {"no_usage": 2}
+    assert application.refused() == {"unreadable": 3}
+    assert application.outcomes() == {"no_usage": 3}
 
 
 def test_a_failed_request_with_usage_counts_its_tokens(application):
