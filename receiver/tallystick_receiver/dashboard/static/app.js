@@ -18,11 +18,11 @@ const PAGES = {
 };
 const main = document.getElementById("main");
 let session = null;
-let stop = () => {};
+let loop = { stop: () => {}, soon: () => {} };
 let shown = null;
 
 function show({ moveFocus = false } = {}) {
-  stop();
+  loop.stop();
   const state = stateOf();
   const isOther = shown?.page !== state.page;
   shown = { page: state.page, at: isOther ? null : shown?.at, last: isOther ? null : shown.last };
@@ -33,18 +33,18 @@ function show({ moveFocus = false } = {}) {
   main.setAttribute("aria-busy", "true");
   let round = null;
   let isFirst = true;
-  stop = live(async (signal) => {
+  loop = live(async (signal) => {
     try {
       session ??= await askSession(state);
       if (session.state === "signedOut") {
-        stop();
+        loop.stop();
         signIn(main, signedIn);
         return false;
       }
       if (round === null) {
         const page = await PAGES[state.page]();
         document.title = `${page.title} · Tallystick`;
-        round = page.open(state, { session, go: goFrom(state), link: linkFrom(state), exportLink: exportLinkFrom(state), again: () => show() });
+        round = page.open(state, { session, go: goFrom(state), link: linkFrom(state), exportLink: exportLinkFrom(state), again: () => loop.soon() });
       }
       const { content, after } = await round(signal);
       if (signal.aborted || shown !== own) return true;
@@ -68,7 +68,7 @@ function trouble(problem, state) {
   main.setAttribute("aria-busy", "false");
   if (problem.status === 401) {
     session = { state: "signedOut" };
-    stop();
+    loop.stop();
     shell(state, session, { link: linkFrom(state), go: goFrom(state), signOut, redraw: () => {} });
     signIn(main, signedIn, "The session has ended.");
     return false;

@@ -50,7 +50,7 @@ export async function draw(element, { buckets, bucket, series, unit, unknown, tz
     fillcolor: style("--unknown"), line: { width: 0 },
   }));
   const layout = {
-    barmode: "stack", bargap: 0.18, height: 300, margin: { l: 58, r: 8, t: 8, b: 36 }, font, shapes,
+    barmode: "stack", bargap: 0.18, height: 308, margin: { l: 58, r: 8, t: 8, b: 44 }, font, shapes,
     showlegend: false, dragmode: false, hovermode: "x unified", paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     hoverlabel: { bgcolor: style("--raised"), bordercolor: line, font: { ...font, color: style("--text") } },
     xaxis: {

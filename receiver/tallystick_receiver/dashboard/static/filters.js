@@ -4,14 +4,14 @@ import { h } from "./dom.js";
 import { RANGES, dateIn } from "./period.js";
 
 /** Period, organisation, project, dimension filters. `known` are the names to choose from; `fixedOrg` is the key's own. */
-export function filters(state, { go, known, fixedOrg }) {
+export function filters(state, { go, known, fixedOrg, hasPeriod = true }) {
   const change = (part) => (event) => go({ [part]: event.target.value.trim() || null });
   return h("form", { class: "filters", "aria-label": "Filters", "data-key": "filters", onsubmit: (event) => event.preventDefault() },
-    periods(state, go),
+    hasPeriod ? periods(state, go) : null,
     fixedOrg !== null
       ? h("p", { class: "fixed" }, h("span", { class: "label" }, "Organisation"), h("b", {}, fixedOrg))
       : named("Organisation", "all", "org", state.org, known.orgs, (event) => go({ org: event.target.value.trim() || null, project: null })),
-    named("Project", "all", "project", state.project, known.projects, change("project")),
+    known.projects === null ? null : named("Project", "all", "project", state.project, known.projects, change("project")),
     state.filters.map(([key, value], index) => h("p", { class: "chip", "data-key": `attr.${key}=${value}` }, h("span", {}, `${key} = ${value}`),
       h("button", { type: "button", "aria-label": `Remove the filter ${key} = ${value}`, onclick: () => go({ filters: state.filters.filter((_, other) => other !== index) }) }, "×"))));
 }

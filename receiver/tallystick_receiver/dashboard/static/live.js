@@ -4,31 +4,34 @@ const PAUSE_MIN = 3000;
 const SLOWNESS = 5;
 const TROUBLE = 2000;
 
-/** Run `round` now and, while the page is visible, again and again; returns what ends it. */
+/** Run `round` now and, while the page is visible, again and again; returns how to end it and how to hurry it. */
 export function live(round, { pause = PAUSE_MIN } = {}) {
   const ending = new AbortController();
   const { signal } = ending;
+  const haste = new EventTarget();
   (async () => {
     while (!signal.aborted) {
       await visible(signal);
       const began = performance.now();
       const isWell = await round(signal);
       const took = performance.now() - began;
-      await sleep(isWell ? Math.max(pause, SLOWNESS * took) : TROUBLE, signal);
+      await sleep(isWell ? Math.max(pause, SLOWNESS * took) : TROUBLE, signal, haste);
     }
   })();
-  return () => ending.abort();
+  return { stop: () => ending.abort(), soon: () => haste.dispatchEvent(new Event("soon")) };
 }
 
-function sleep(milliseconds, signal) {
+function sleep(milliseconds, signal, haste) {
   return new Promise((done) => {
     const end = () => {
       clearTimeout(timer);
       signal.removeEventListener("abort", end);
+      haste.removeEventListener("soon", end);
       done();
     };
     const timer = setTimeout(end, milliseconds);
     signal.addEventListener("abort", end);
+    haste.addEventListener("soon", end);
   });
 }
 

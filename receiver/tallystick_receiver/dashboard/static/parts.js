@@ -8,13 +8,19 @@ const ARROWS = { up: "▲", down: "▼", same: "" };
 const DIRECTIONS = { up: "up", down: "down", same: "unchanged," };
 
 /** A quantity: rounded to look at, exact on hovering and for screen readers; null is unknown, which is not zero. */
-export function quantity(text, unit, { of = null } = {}) {
+export function quantity(text, unit, { of = null, isApart = false } = {}) {
   if (text === null || text === undefined) {
     return h("span", { class: "q unknown", title: "unknown: nothing says how much", "data-of": of }, h("span", { "aria-hidden": "true" }, "–"), h("span", { class: "vh" }, "unknown"));
   }
   const whole = exact(text, unit);
   return h("span", { class: Number(text) === 0 ? "q zero" : "q", title: whole, "data-quantity": text, "data-of": of },
-    h("span", { "aria-hidden": "true" }, humane(text, unit)), h("span", { class: "vh" }, whole));
+    h("span", { "aria-hidden": "true" }, isApart ? apart(humane(text, unit), unit) : humane(text, unit)), h("span", { class: "vh" }, whole));
+}
+
+/** The number large, what is counted small. */
+function apart(text, unit) {
+  const cut = unit.startsWith("{") ? text.lastIndexOf(" ") : -1;
+  return cut < 0 ? text : [text.slice(0, cut), h("small", {}, text.slice(cut))];
 }
 
 /** How a quantity compares with the period before. */

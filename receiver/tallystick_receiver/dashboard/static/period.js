@@ -27,7 +27,7 @@ export function periodOf(state, now = new Date()) {
     from, to, days, start, end, isRunning,
     bucket: days <= 3 ? "hour" : days <= 93 ? "day" : "month",
     before: { from: beforeStart.toISOString(), to: cut.toISOString(), isEmpty: cut <= beforeStart },
-    beforeName: nameBefore(state, isRunning, cut),
+    beforeName: nameBefore(state, days, isRunning, cut),
   };
 }
 
@@ -102,10 +102,10 @@ function beforeOf(state, from, days) {
   return state.range === "month" || state.range === "last-month" ? monthBefore(from) : plus(from, -days);
 }
 
-function nameBefore(state, isRunning, cut) {
+function nameBefore(state, days, isRunning, cut) {
   const names = { today: "yesterday", month: "last month", "last-month": "the month before" };
-  const name = names[state.range] ?? "the period before";
-  return isRunning ? `${name} until ${timeIn(state.tz, cut)}` : name;
+  const name = names[state.range] ?? (days === 1 ? "the day before" : `the ${days} days before`);
+  return isRunning ? `${name}, until ${timeIn(state.tz, cut)}` : name;
 }
 
 function monthAfter(date) {

@@ -30,7 +30,7 @@ function page(scene) {
   const { state, context, books, known } = scene;
   return [
     h("div", { class: "heading", "data-key": "heading" }, h("h1", {}, "Health")),
-    filters(state, { go: context.go, known: { ...known, projects: [] }, fixedOrg: context.session.orgId }),
+    filters(state, { go: context.go, known: { ...known, projects: null }, fixedOrg: context.session.orgId }),
     completeness(books, state, null),
     h("section", { "data-key": "books", "aria-labelledby": "books" }, h("h2", { id: "books" }, "Senders"),
       h("dl", { class: "facts" }, fact("announcing", books.writers.announcing), fact("silent", books.writers.silent), fact("announcing nothing", books.writers.unannounced))),

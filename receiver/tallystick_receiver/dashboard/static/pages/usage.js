@@ -4,10 +4,10 @@ import { h } from "../dom.js";
 import { draw, isAvailable, Palette, savePicture } from "../charts.js";
 import { sum } from "../decimal.js";
 import { filters } from "../filters.js";
-import { humane, unitName } from "../format.js";
+import { unitName } from "../format.js";
 import { groupName, groupsOf, groupTable } from "../groups.js";
 import { completeness, growth, panel, quantity, sparkline, table } from "../parts.js";
-import { bucketKey, bucketsOf, dateIn, periodOf, plus, timeIn } from "../period.js";
+import { bucketKey, bucketsOf, periodOf, plus, timeIn } from "../period.js";
 import { emptiness, knownNames, metricsOf, seriesOf, Slow, usage, usageBefore } from "../usage_answers.js";
 
 export const title = "Usage";
@@ -84,7 +84,7 @@ function tiles({ state, context, period, all, metrics, metric, before, now }) {
     const shown = own.isBefore ? (isZero ? "0" : null) : own.quantity;
     return h("li", { "data-key": own.id }, h("a", { class: "tile", href: context.link({ metric: own.id }), "aria-current": own.id === metric.id ? "true" : null, "data-metric": own.id },
       h("span", { class: "name" }, own.type, own.level ? h("span", { class: "kind", title: "a level: how much there is, not how much was added" }, "level") : null),
-      h("span", { class: "figure" }, quantity(shown, own.unit, { of: own.id })),
+      h("span", { class: "figure" }, quantity(shown, own.unit, { of: own.id, isApart: true })),
       h("span", { class: "beside" }, state.compare && !before.isRefused ? growth(shown, own.before) : null,
         own.level && own.level.average !== null ? h("span", { class: "average" }, "average ", quantity(rounded(own.level.average), own.unit)) : null),
       sparkline(values)));
@@ -100,14 +100,14 @@ function figure(scene) {
   const { state, context, period, metric, by, series } = scene;
   const choices = [...new Set(["org", "project", ...DIMENSIONS, by])];
   return h("figure", { class: "chart", "data-key": "chart" },
-    h("figcaption", {}, h("h2", {}, metric.type, h("span", { class: "unit" }, ` ${metric.level ? "last" : "sum"} by ${period.bucket}${unitName(metric.unit) ? `, ${unitName(metric.unit)}` : ""}`)),
+    h("figcaption", {}, h("h2", {}, metric.type, h("span", { class: "unit" }, ` ${metric.level ? "last" : "sum"} by ${period.bucket}${unitName(metric.unit) ? `, ${metric.unit === "By" ? "bytes" : unitName(metric.unit)}` : ""}`)),
       h("label", {}, h("span", { class: "label" }, "Stacked by"), h("input", { name: "by", value: by, list: "known-by", autocomplete: "off", spellcheck: "false", onchange: (event) => context.go({ by: event.target.value.trim() || null }) }),
         h("datalist", { id: "known-by" }, choices.map((choice) => h("option", { value: choice }, groupName(choice))))),
       isAvailable ? h("button", { type: "button", class: "plain", onclick: () => savePicture(document.getElementById("plot"), `${metric.type}-${period.from}`) }, "PNG") : null,
       h("a", { class: "plain", href: context.exportLink(period, metric.type, `type,${period.bucket},${by}`), download: true }, "CSV")),
     isAvailable ? h("div", { id: "plot", class: "plot", keep: true, "aria-hidden": "true" })
       : h("p", { class: "notice" }, "For charts install the library beside the receiver: ", h("code", {}, "pip install 'tallystick[dashboard]'"), "."),
-    h("p", { class: "hint" }, h("span", { class: "swatch unknown", "aria-hidden": "true" }), "shaded: not known to be complete"),
+    unknownSpans(scene.buckets, scene.all.completeness, scene.now).length && isAvailable ? h("p", { class: "hint" }, h("span", { class: "swatch unknown", "aria-hidden": "true" }), "shaded: not known to be complete") : null,
     h("details", { "data-key": "figures", open: isAvailable ? null : true }, h("summary", {}, "These figures as a table"), series.length ? overTime(scene) : h("p", {}, "None.")));
 }
 
@@ -141,7 +141,6 @@ function drawn({ state, period, metric, buckets, series, all, now, palette }) {
   const plot = document.getElementById("plot");
   if (!plot) return null;
   const unknown = unknownSpans(buckets, all.completeness, now);
-  plot.dataset.summary = `${humane(metric.quantity, metric.unit)} ${dateIn(state.tz, now)}`;
   return draw(plot, { buckets, bucket: period.bucket, series, unit: metric.unit, unknown, tz: state.tz, palette });
 }
 
