@@ -41,7 +41,9 @@ class Months:
                 values = [point["value"] for point in points if point["name"] == name]
                 before = totals.setdefault(name, [0, 0])
                 totals[name] = [before[0] + len(values), before[1] + sum(values)]
-                entries.append([name, unit, "sum", len(values), str(sum(values)), totals[name][0], str(totals[name][1])])
+                entries.append(
+                    [name, unit, "sum", len(values), str(sum(values)), totals[name][0], str(totals[name][1])]
+                )
             tally = {"begun": sender.begun, "start": end - HOUR, "interval": HOUR, "last": hour == self.hours,
                      "entries": entries, "unattributed": []}  # fmt: skip
             levels = [point for point in points if point["name"] == "storage.snapshot"]

@@ -16,8 +16,8 @@ _SECRET_BYTES: Final = 32
 class Sessions:
     """Issues and reads tokens `<key id>.<expiry>.<signature>`.
 
-    The secret is random and lives as long as the process: whoever reads the database, where keys are only hashes, cannot
-    sign in with what is found there.
+    The secret is random and lives as long as the process: whoever reads the database, where keys are only hashes,
+    cannot sign in with what is found there.
 
     Args:
         now: the wall clock in seconds.

@@ -20,7 +20,7 @@ from servers import Missing
 playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
 
 WAIT_MILLISECONDS = 60_000
-HOURS = 80
+HOURS = 50
 AXE = "axe-core@4.14.1"
 SETTLED = "() => document.querySelector('main[aria-busy=false] h1') !== null"
 

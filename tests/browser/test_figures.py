@@ -44,7 +44,9 @@ async def test_the_table_over_time_shows_every_day_exactly(visit, platform_url):
     shown = await visit.page.eval_on_selector_all(
         "details tbody tr", "rows => rows.map(row => [...row.querySelectorAll('.q')].map(q => q.dataset.quantity))"
     )
-    names = await visit.page.eval_on_selector_all("details thead th", "all => all.slice(1, -1).map(th => th.textContent)")
+    names = await visit.page.eval_on_selector_all(
+        "details thead th", "all => all.slice(1, -1).map(th => th.textContent)"
+    )
     days = await visit.page.eval_on_selector_all("details tbody th", "all => all.map(th => th.textContent)")
     cells = {(row["day"], row["org"]): row["quantity"] for row in answer["rows"]}
     assert len(names) == 7

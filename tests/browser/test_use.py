@@ -8,11 +8,15 @@ from months import Months
 from otlp import export, export_request
 from sender import Sender
 
+
 async def follow_by_keyboard(visit, name):
     """Tab until the link has the focus, then Enter."""
     for _ in range(200):
         await visit.page.keyboard.press("Tab")
-        if await visit.page.evaluate("document.activeElement.closest('.groups') && document.activeElement.textContent") == name:
+        if (
+            await visit.page.evaluate("document.activeElement.closest('.groups') && document.activeElement.textContent")
+            == name
+        ):
             break
     await visit.page.keyboard.press("Enter")
 
@@ -50,7 +54,9 @@ async def test_an_address_opened_elsewhere_shows_the_same(visit, platform_url, c
     page = await other.new_page()
     await page.goto(visit.page.url)
     await page.wait_for_selector("section[aria-label='Who used it'] .q")
-    found = await page.eval_on_selector_all("main .q[data-of]", "all => all.map(q => [q.dataset.of, q.dataset.quantity])")
+    found = await page.eval_on_selector_all(
+        "main .q[data-of]", "all => all.map(q => [q.dataset.of, q.dataset.quantity])"
+    )
     await other.close()
     assert dict(found) == shown
 
@@ -91,7 +97,7 @@ async def test_a_stopped_database_is_said_and_the_page_recovers_by_itself(visit,
 
 async def test_zero_and_unknown_look_different(visit, receiver, in_thread):
     """What was announced and is complete is zero; what nobody announced is unknown."""
-    for request in Months(hours=60, orgs={"acme": ("web",)}).requests():
+    for request in Months(hours=4, orgs={"acme": ("web",)}).requests():
         await in_thread(export, receiver.url, request)
     await visit.open(f"{receiver.url}/?range=7d&metric=queries.executed&org=acme&project=nobody")
     await visit.page.wait_for_selector(".panel.empty:has-text('usage is zero')")

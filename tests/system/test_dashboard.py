@@ -38,7 +38,9 @@ def keys(database_url):
 def test_every_answer_forbids_inline_scripts_frames_and_other_sites(receiver):
     page = get(receiver.url + "/")
     policy = page.headers["Content-Security-Policy"]
-    assert {"default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'"} <= set(policy.split("; "))
+    assert {"default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'"} <= set(
+        policy.split("; ")
+    )
     assert "unsafe" not in policy
     assert page.headers["X-Content-Type-Options"] == "nosniff"
     assert b"style=" not in page.body

@@ -68,7 +68,7 @@ class ChartLibrary:
     Attributes:
         path: where it lies.
         folder: what names its version in the URL.
-        style_ids: elements that keep it from inserting style sheets (of maps), which the content security policy forbids.
+        style_ids: elements that keep it from inserting style sheets (of maps), which the security policy forbids.
     """
 
     path: Path

@@ -30,7 +30,8 @@ def test_a_token_of_another_process_is_nobodys():
 
 
 @pytest.mark.parametrize("change", [
-    lambda token: token.replace("abcd1234", "00000000"), lambda token: token.replace(".1", ".2", 1), lambda token: token[:-1],
+    lambda token: token.replace("abcd1234", "00000000"), lambda token: token.replace(".1", ".2", 1),
+    lambda token: token[:-1],
     lambda token: token + ".", lambda _: "", lambda _: "..", lambda _: "ä.1.2", lambda token: token.upper(),
 ])  # fmt: skip
 def test_a_changed_token_is_nobodys(change):

@@ -36,7 +36,8 @@ export async function ask(path, parameters = {}, { method = "GET", body, signal 
 export function address(path, parameters) {
   const query = new URLSearchParams();
   for (const [key, value] of Object.entries(parameters)) {
-    for (const one of Array.isArray(value) ? value : [value]) if (one !== null && one !== undefined) query.append(key, one);
+    for (const one of Array.isArray(value) ? value : [value])
+      if (one !== null && one !== undefined) query.append(key, one);
   }
   const text = query.toString();
   return text ? `${path}?${text}` : path;

@@ -44,7 +44,13 @@ function show({ moveFocus = false } = {}) {
       if (round === null) {
         const page = await PAGES[state.page]();
         document.title = `${page.title} · Tallystick`;
-        round = page.open(state, { session, go: goFrom(state), link: linkFrom(state), exportLink: exportLinkFrom(state), again: () => loop.soon() });
+        round = page.open(state, {
+          session,
+          go: goFrom(state),
+          link: linkFrom(state),
+          exportLink: exportLinkFrom(state),
+          again: () => loop.soon(),
+        });
       }
       const { content, after } = await round(signal);
       if (signal.aborted || shown !== own) return true;
@@ -73,12 +79,44 @@ function trouble(problem, state) {
     signIn(main, signedIn, "The session has ended.");
     return false;
   }
-  if (problem.status === 403) return instead(panel("denied", "Not with this key", h("p", {}, `${problem.message}.`), h("p", {}, h("a", { href: linkFrom(state)({ org: null, project: null, filters: [] }) }, "Show what this key may see"))));
-  if (problem.status === 400 || problem.status === 404) return instead(panel("error", "This cannot be answered", h("p", {}, `${problem.message}.`), h("p", {}, h("a", { href: "/" }, "Start again"))));
+  if (problem.status === 403)
+    return instead(
+      panel(
+        "denied",
+        "Not with this key",
+        h("p", {}, `${problem.message}.`),
+        h(
+          "p",
+          {},
+          h("a", { href: linkFrom(state)({ org: null, project: null, filters: [] }) }, "Show what this key may see"),
+        ),
+      ),
+    );
+  if (problem.status === 400 || problem.status === 404)
+    return instead(
+      panel(
+        "error",
+        "This cannot be answered",
+        h("p", {}, `${problem.message}.`),
+        h("p", {}, h("a", { href: "/" }, "Start again")),
+      ),
+    );
   if (!(problem.status === 0 || problem.status >= 500)) console.warn(problem);
-  const what = problem.status === 0 ? "The receiver does not answer" : problem.status === 503 ? "The database does not answer" : "Something went wrong";
-  const since = shown.at ? `The figures below are of ${timeIn(state.tz, shown.at)}, and may be old.` : "There are no figures yet.";
-  const notice = h("p", { class: "trouble", role: "alert", "data-key": "trouble" }, h("b", {}, `${what}.`), ` ${since} Nothing that was acknowledged is lost; this page goes on by itself as soon as there is an answer.`);
+  const what =
+    problem.status === 0
+      ? "The receiver does not answer"
+      : problem.status === 503
+        ? "The database does not answer"
+        : "Something went wrong";
+  const since = shown.at
+    ? `The figures below are of ${timeIn(state.tz, shown.at)}, and may be old.`
+    : "There are no figures yet.";
+  const notice = h(
+    "p",
+    { class: "trouble", role: "alert", "data-key": "trouble" },
+    h("b", {}, `${what}.`),
+    ` ${since} Nothing that was acknowledged is lost; this page goes on by itself as soon as there is an answer.`,
+  );
   if (shown.last === null || shown.last === undefined) fill(main, notice);
   else if (main.querySelector('[data-key="trouble"]') === null) main.prepend(notice);
   return false;
@@ -120,7 +158,14 @@ const goFrom = (state) => (patch) => {
   show();
 };
 const exportLinkFrom = (state) => (period, type, groupBy) =>
-  address("/api/v1/usage/export", { ...filtersOf(state), format: "csv", from: period.from, to: period.to, type, groupBy });
+  address("/api/v1/usage/export", {
+    ...filtersOf(state),
+    format: "csv",
+    from: period.from,
+    to: period.to,
+    type,
+    groupBy,
+  });
 
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.("a[href]");

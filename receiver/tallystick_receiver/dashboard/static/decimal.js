@@ -13,7 +13,13 @@ function plain(text) {
   const [, sign, whole, fraction = "", exponent] = found;
   const point = whole.length + Number(exponent);
   const digits = (whole + fraction).padEnd(point, "0");
-  return sign + (point > 0 ? digits.slice(0, point) : "0") + (point < digits.length ? `.${digits.padStart(digits.length - Math.min(point, 0), "0").slice(Math.max(point, 0))}` : "");
+  return (
+    sign +
+    (point > 0 ? digits.slice(0, point) : "0") +
+    (point < digits.length
+      ? `.${digits.padStart(digits.length - Math.min(point, 0), "0").slice(Math.max(point, 0))}`
+      : "")
+  );
 }
 
 /** The exact sum of decimal texts, as a text. */

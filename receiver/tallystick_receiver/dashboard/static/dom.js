@@ -14,7 +14,9 @@ export function h(name, properties, ...children) {
     else if (key === "width%") element.style.setProperty("width", `${value}%`);
     else element.setAttribute(key, value === true ? "" : value);
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 

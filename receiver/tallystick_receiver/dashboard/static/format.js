@@ -3,7 +3,13 @@
 import { grouped } from "./decimal.js";
 
 const LARGE = ["", "k", "M", "G", "T", "P", "E"];
-const SECOND_STEPS = [[86400 * 365, "y"], [86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
+const SECOND_STEPS = [
+  [86400 * 365, "y"],
+  [86400, "d"],
+  [3600, "h"],
+  [60, "min"],
+  [1, "s"],
+];
 const EXACT_BELOW = 10000;
 
 /** "5.37 GB" of 5368709120 By, "12.4 M requests", "9,312 queries". */

@@ -24,7 +24,12 @@ export function periodOf(state, now = new Date()) {
   const [beforeStart, beforeEnd] = [instantOf(before, state.tz), instantOf(from, state.tz)];
   const cut = new Date(isRunning ? Math.min(beforeStart.getTime() + age, beforeEnd.getTime()) : beforeEnd);
   return {
-    from, to, days, start, end, isRunning,
+    from,
+    to,
+    days,
+    start,
+    end,
+    isRunning,
     bucket: days <= 3 ? "hour" : days <= 93 ? "day" : "month",
     before: { from: beforeStart.toISOString(), to: cut.toISOString(), isEmpty: cut <= beforeStart },
     beforeName: nameBefore(state, days, isRunning, cut),
@@ -57,7 +62,9 @@ export function bucketKey(row, unit) {
 
 /** The local date of a moment. */
 export function dateIn(tz, time) {
-  return new Intl.DateTimeFormat("en-CA", { timeZone: tz, year: "numeric", month: "2-digit", day: "2-digit" }).format(time);
+  return new Intl.DateTimeFormat("en-CA", { timeZone: tz, year: "numeric", month: "2-digit", day: "2-digit" }).format(
+    time,
+  );
 }
 
 /** "2026-11-25 21:45" of a moment. */
@@ -81,11 +88,19 @@ export function plus(date, days) {
 
 function offset(tz, time) {
   const parts = new Intl.DateTimeFormat("en-US", {
-    timeZone: tz, hourCycle: "h23", year: "numeric", month: "numeric", day: "numeric", hour: "numeric",
-    minute: "numeric", second: "numeric",
+    timeZone: tz,
+    hourCycle: "h23",
+    year: "numeric",
+    month: "numeric",
+    day: "numeric",
+    hour: "numeric",
+    minute: "numeric",
+    second: "numeric",
   }).formatToParts(time);
   const part = Object.fromEntries(parts.map(({ type, value }) => [type, Number(value)]));
-  return Date.UTC(part.year, part.month - 1, part.day, part.hour, part.minute, part.second) - Math.floor(time / 1000) * 1000;
+  return (
+    Date.UTC(part.year, part.month - 1, part.day, part.hour, part.minute, part.second) - Math.floor(time / 1000) * 1000
+  );
 }
 
 function bounds(state, today) {

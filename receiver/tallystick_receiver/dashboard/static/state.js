@@ -10,7 +10,13 @@ export const localZone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UT
 /** The state that an address stands for. */
 export function stateOf(url = new URL(location.href)) {
   const query = url.searchParams;
-  const state = { page: pageOf(url.pathname), range: "today", tz: zoneOf(query.get("tz")), compare: query.get("compare") !== "off", filters: [] };
+  const state = {
+    page: pageOf(url.pathname),
+    range: "today",
+    tz: zoneOf(query.get("tz")),
+    compare: query.get("compare") !== "off",
+    filters: [],
+  };
   for (const part of PARTS) state[part] = query.get(part) || null;
   for (const [key, value] of query) if (key.startsWith("attr.")) state.filters.push([key.slice(5), value]);
   if (RANGE_NAMES.has(query.get("range"))) state.range = query.get("range");

@@ -41,7 +41,9 @@ export async function usageBefore(state, period, groupBy, slow, signal, more = {
 /** Names to choose from: organisations and, in the chosen one, projects. */
 export async function knownNames(state, period, slow, signal) {
   const everybody = { ...state, org: null, project: null, filters: [] };
-  const answer = await slow.get(`names ${period.from} ${period.to}`, () => usage(everybody, period, "org,project", signal));
+  const answer = await slow.get(`names ${period.from} ${period.to}`, () =>
+    usage(everybody, period, "org,project", signal),
+  );
   const rows = answer.rows.filter(({ org }) => state.org === null || org === state.org);
   const unique = (values) => [...new Set(values.filter((value) => value !== null))].sort();
   return { orgs: unique(answer.rows.map(({ org }) => org)), projects: unique(rows.map(({ project }) => project)) };
@@ -50,16 +52,23 @@ export async function knownNames(state, period, slow, signal) {
 /** One metric in one unit: its id in addresses is its type, with the unit where a type has several. */
 export function metricsOf(now, before) {
   const found = new Map();
-  for (const total of [...now.totals, ...before.totals.map((total) => ({ ...total, quantity: null, isBefore: true }))]) {
+  for (const total of [
+    ...now.totals,
+    ...before.totals.map((total) => ({ ...total, quantity: null, isBefore: true })),
+  ]) {
     const key = `${total.type} ${total.unit}`;
     if (!found.has(key)) found.set(key, total);
   }
   const metrics = [...found.values()];
-  return metrics.map((metric) => ({
-    ...metric,
-    id: metrics.filter(({ type }) => type === metric.type).length > 1 ? `${metric.type} ${metric.unit}` : metric.type,
-    before: before.totals.find(({ type, unit }) => type === metric.type && unit === metric.unit)?.quantity ?? (before.isRefused ? null : "0"),
-  })).sort((a, b) => rank(a) - rank(b));
+  return metrics
+    .map((metric) => ({
+      ...metric,
+      id: metrics.filter(({ type }) => type === metric.type).length > 1 ? `${metric.type} ${metric.unit}` : metric.type,
+      before:
+        before.totals.find(({ type, unit }) => type === metric.type && unit === metric.unit)?.quantity ??
+        (before.isRefused ? null : "0"),
+    }))
+    .sort((a, b) => rank(a) - rank(b));
 }
 
 /** The state of a bucket without usage: "zero", "unknown" or "future". */
@@ -71,20 +80,25 @@ export function emptiness({ start, end }, completeness, now) {
 
 /** Series for a chart: the largest groups, and the sum of the rest. Values are texts; null where nothing is known. */
 export function seriesOf(rows, groups, by, buckets, bucket, isLevel) {
-  const top = groups.filter(({ quantity }) => quantity !== null && Number(quantity) !== 0).slice(0, groups.length > SERIES_MAX + 1 ? SERIES_MAX : SERIES_MAX + 1).map(({ name }) => name);
+  const top = groups
+    .filter(({ quantity }) => quantity !== null && Number(quantity) !== 0)
+    .slice(0, groups.length > SERIES_MAX + 1 ? SERIES_MAX : SERIES_MAX + 1)
+    .map(({ name }) => name);
   const cells = new Map();
   for (const row of rows) {
     const name = top.includes(row[by]) ? row[by] : undefined;
     const cell = JSON.stringify([name ?? null, name === undefined, bucketKey(row, bucket)]);
     if (row.quantity !== null) cells.set(cell, [...(cells.get(cell) ?? []), row.quantity]);
   }
-  const values = (name, isRest) => buckets.map(({ key }) => {
-    const found = cells.get(JSON.stringify([name, isRest, key]));
-    return found ? sum(found) : null;
-  });
+  const values = (name, isRest) =>
+    buckets.map(({ key }) => {
+      const found = cells.get(JSON.stringify([name, isRest, key]));
+      return found ? sum(found) : null;
+    });
   const series = top.map((name) => ({ name: name ?? "(none)", isRest: false, isLevel, values: values(name, false) }));
   const rest = values(null, true);
-  if (rest.some((value) => value !== null)) series.push({ name: `${groups.length - top.length} others`, isRest: true, isLevel, values: rest });
+  if (rest.some((value) => value !== null))
+    series.push({ name: `${groups.length - top.length} others`, isRest: true, isLevel, values: rest });
   return series;
 }
 

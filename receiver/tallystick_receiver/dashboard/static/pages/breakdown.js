@@ -16,11 +16,13 @@ export function open(state, context) {
   return async (signal) => {
     const period = periodOf(state);
     const [all, before, known] = await Promise.all([
-      usage(state, period, "type", signal), usageBefore(state, period, "type", slow, signal), knownNames(state, period, slow, signal),
+      usage(state, period, "type", signal),
+      usageBefore(state, period, "type", slow, signal),
+      knownNames(state, period, slow, signal),
     ]);
     const metrics = metricsOf(all, before);
     const metric = metrics.find(({ id }) => id === state.metric) ?? metrics[0];
-    const by = state.by ?? (context.session.orgId ?? state.org ? "project" : "org");
+    const by = state.by ?? ((context.session.orgId ?? state.org) ? "project" : "org");
     const scene = { state, context, period, all, known, metrics, metric, by };
     if (metric) {
       const own = ({ type, unit }) => type === metric.type && unit === metric.unit;
@@ -41,21 +43,43 @@ function page(scene) {
     h("div", { class: "heading", "data-key": "heading" }, h("h1", {}, "Breakdown"), trail(scene)),
     filters(state, { go: context.go, known, fixedOrg: context.session.orgId }),
     completeness(all.completeness, state, context.link({ page: "health" })),
-    metric ? body(scene) : panel("empty", "Nothing was recorded here", h("p", {}, `From ${period.from} on, with these filters, there is no usage.`)),
+    metric
+      ? body(scene)
+      : panel(
+          "empty",
+          "Nothing was recorded here",
+          h("p", {}, `From ${period.from} on, with these filters, there is no usage.`),
+        ),
   ];
 }
 
 function trail({ state, context, metric }) {
   const steps = [];
   const at = { metric: metric?.id ?? null };
-  if (context.session.orgId === null) steps.push(["All organisations", { ...at, org: null, project: null, filters: [], by: "org", ...wider(state) }]);
+  if (context.session.orgId === null)
+    steps.push(["All organisations", { ...at, org: null, project: null, filters: [], by: "org", ...wider(state) }]);
   const org = context.session.orgId ?? state.org;
   if (org) steps.push([org, { ...at, org, project: null, filters: [], by: "project", ...wider(state) }]);
   if (state.project) steps.push([state.project, { ...at, by: "day", filters: [], ...wider(state) }]);
   for (const [key, value] of state.filters) steps.push([`${key} = ${value}`, { ...at, by: "day" }]);
   if (state.day) steps.push([state.from, { ...at }]);
-  return h("nav", { class: "trail", "aria-label": "Where this is" }, h("ol", {}, steps.map(([name, patch], index) =>
-    h("li", {}, index === steps.length - 1 ? h("span", { "aria-current": "page" }, name) : h("a", { href: context.link(patch) }, name)))));
+  return h(
+    "nav",
+    { class: "trail", "aria-label": "Where this is" },
+    h(
+      "ol",
+      {},
+      steps.map(([name, patch], index) =>
+        h(
+          "li",
+          {},
+          index === steps.length - 1
+            ? h("span", { "aria-current": "page" }, name)
+            : h("a", { href: context.link(patch) }, name),
+        ),
+      ),
+    ),
+  );
 }
 
 /** Back from a day to the period that it was chosen in. */
@@ -67,14 +91,58 @@ function body(scene) {
   const { state, context, period, metrics, metric, by, groups, total } = scene;
   const choices = [...new Set([...LEVELS.slice(context.session.orgId ? 1 : 0), by])];
   return [
-    h("div", { class: "controls", "data-key": "controls" },
-      h("label", {}, h("span", { class: "label" }, "Metric"), h("select", { name: "metric", onchange: (event) => context.go({ metric: event.target.value }) },
-        metrics.map(({ id }) => h("option", { value: id, selected: id === metric.id }, id)))),
-      h("label", {}, h("span", { class: "label" }, "By"), h("input", { name: "by", value: by, list: "known-by", autocomplete: "off", onchange: (event) => context.go({ by: event.target.value.trim() || null }) }),
-        h("datalist", { id: "known-by" }, choices.map((choice) => h("option", { value: choice }, groupName(choice))))),
+    h(
+      "div",
+      { class: "controls", "data-key": "controls" },
+      h(
+        "label",
+        {},
+        h("span", { class: "label" }, "Metric"),
+        h(
+          "select",
+          { name: "metric", onchange: (event) => context.go({ metric: event.target.value }) },
+          metrics.map(({ id }) => h("option", { value: id, selected: id === metric.id }, id)),
+        ),
+      ),
+      h(
+        "label",
+        {},
+        h("span", { class: "label" }, "By"),
+        h("input", {
+          name: "by",
+          value: by,
+          list: "known-by",
+          autocomplete: "off",
+          onchange: (event) => context.go({ by: event.target.value.trim() || null }),
+        }),
+        h(
+          "datalist",
+          { id: "known-by" },
+          choices.map((choice) => h("option", { value: choice }, groupName(choice))),
+        ),
+      ),
       h("p", { class: "sum" }, h("span", { class: "label" }, "Total"), quantity(total, metric.unit, { of: "total" })),
-      h("a", { class: "button", href: context.exportLink(period, metric.type, by === "type" ? "type" : `type,${by}`), download: true }, "Export CSV")),
-    groups.length ? groupTable({ groups, by, unit: metric.unit, total, compareWith: state.compare ? period.before : null, link: (name) => context.link(deeper(state, by, name, metric, context)), colour: null, rowsMax: 200 })
+      h(
+        "a",
+        {
+          class: "button",
+          href: context.exportLink(period, metric.type, by === "type" ? "type" : `type,${by}`),
+          download: true,
+        },
+        "Export CSV",
+      ),
+    ),
+    groups.length
+      ? groupTable({
+          groups,
+          by,
+          unit: metric.unit,
+          total,
+          compareWith: state.compare ? period.before : null,
+          link: (name) => context.link(deeper(state, by, name, metric, context)),
+          colour: null,
+          rowsMax: 200,
+        })
       : panel("empty", "Nothing of this metric", h("p", {}, "With these filters there is none in this period.")),
     state.compare && !isTime(by) ? h("p", { class: "hint" }, `Compared with ${period.beforeName}.`) : null,
   ];
@@ -84,7 +152,15 @@ function deeper(state, by, name, metric) {
   const at = { metric: metric.id };
   if (by === "org") return { ...at, org: name, by: "project" };
   if (by === "project") return { ...at, project: name, by: "day" };
-  if (by === "day") return { ...at, range: "custom", from: name, to: name, day: state.range === "custom" ? "30d" : state.range, by: "hour" };
+  if (by === "day")
+    return {
+      ...at,
+      range: "custom",
+      from: name,
+      to: name,
+      day: state.range === "custom" ? "30d" : state.range,
+      by: "hour",
+    };
   if (isTime(by)) return { ...at, by: state.project ? "service.name" : "project" };
   return { ...at, filters: [...state.filters, [by, name]], by: "day" };
 }

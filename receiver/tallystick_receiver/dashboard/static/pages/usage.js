@@ -1,17 +1,15 @@
 // Usage: every metric at a glance, one of them over time, and who used it.
 
 import { h } from "../dom.js";
-import { draw, isAvailable, Palette, savePicture } from "../charts.js";
-import { sum } from "../decimal.js";
+import { drawn, figure } from "../figure.js";
+import { Palette } from "../charts.js";
 import { filters } from "../filters.js";
-import { unitName } from "../format.js";
 import { groupName, groupsOf, groupTable } from "../groups.js";
-import { completeness, growth, panel, quantity, sparkline, table } from "../parts.js";
-import { bucketKey, bucketsOf, periodOf, plus, timeIn } from "../period.js";
+import { completeness, growth, panel, quantity, sparkline } from "../parts.js";
+import { bucketKey, bucketsOf, periodOf, plus } from "../period.js";
 import { emptiness, knownNames, metricsOf, seriesOf, Slow, usage, usageBefore } from "../usage_answers.js";
 
 export const title = "Usage";
-const DIMENSIONS = ["service.name", "user.id", "region"];
 
 /** A round asks and returns what to show; `after` runs when it is on the screen. */
 export function open(state, context) {
@@ -26,9 +24,22 @@ export function open(state, context) {
     ]);
     const metrics = metricsOf(all, before);
     const metric = metrics.find(({ id }) => id === state.metric) ?? metrics[0];
-    const by = state.by ?? (state.org ?? context.session.orgId ? "project" : "org");
+    const by = state.by ?? ((state.org ?? context.session.orgId) ? "project" : "org");
     const chosen = metric ? await answersOf({ state, period, metric, by, slow, signal }) : null;
-    const scene = { state, context, period, all, before, known, metrics, metric, by, palette, now: new Date(), ...chosen };
+    const scene = {
+      state,
+      context,
+      period,
+      all,
+      before,
+      known,
+      metrics,
+      metric,
+      by,
+      palette,
+      now: new Date(),
+      ...chosen,
+    };
     return { content: page(scene), after: metric ? () => drawn(scene) : null };
   };
 }
@@ -49,7 +60,12 @@ async function answersOf({ state, period, metric, by, slow, signal }) {
 function page(scene) {
   const { state, context, period, all, known, metrics, metric } = scene;
   return [
-    h("div", { class: "heading", "data-key": "heading" }, h("h1", {}, "Usage"), h("p", { class: "when" }, span(state, period), comparison(scene))),
+    h(
+      "div",
+      { class: "heading", "data-key": "heading" },
+      h("h1", {}, "Usage"),
+      h("p", { class: "when" }, span(state, period), comparison(scene)),
+    ),
     filters(state, { go: context.go, known, fixedOrg: context.session.orgId }),
     completeness(all.completeness, state, context.link({ page: "health" })),
     metrics.length === 0 ? nothing(scene) : [tiles(scene), figure(scene), metric ? whoTable(scene) : null],
@@ -62,66 +78,98 @@ function span(state, period) {
 }
 
 function comparison({ state, context, period, before }) {
-  const text = !state.compare ? "not compared" : before.isRefused ? "the period before is not kept any more" : `compared with ${period.beforeName}`;
-  return [h("span", {}, ` · ${text} `), h("button", { type: "button", class: "plain", onclick: () => context.go({ compare: !state.compare }) }, state.compare ? "Don't compare" : "Compare")];
+  const text = !state.compare
+    ? "not compared"
+    : before.isRefused
+      ? "the period before is not kept any more"
+      : `compared with ${period.beforeName}`;
+  return [
+    h("span", {}, ` · ${text} `),
+    h(
+      "button",
+      { type: "button", class: "plain", onclick: () => context.go({ compare: !state.compare }) },
+      state.compare ? "Don't compare" : "Compare",
+    ),
+  ];
 }
 
 function nothing({ state, all, context }) {
   const where = location.origin;
-  return panel("empty", "Nothing was recorded here", h("p", {},
-    all.completeness.state === "complete" ? "In this period, with these filters, usage is zero: everything that was announced has arrived." : "Whether there was any is not known: nobody has announced usage of this period."),
-    state.org || state.project || state.filters.length ? h("p", {}, h("a", { href: context.link({ org: null, project: null, filters: [] }) }, "Remove all filters")) : [
-      h("p", {}, "Send some, from any OpenTelemetry SDK (OTLP/HTTP) or with one line:"),
-      h("pre", { tabindex: "0", role: "region", "aria-label": "An example" }, `curl -H 'Content-Type: application/json' ${where}/api/v1/usage/records \\\n  -d '{"metricKey": "queries.executed", "subjectType": "org", "subjectId": "acme", "quantity": 1}'`)]);
+  return panel(
+    "empty",
+    "Nothing was recorded here",
+    h(
+      "p",
+      {},
+      all.completeness.state === "complete"
+        ? "In this period, with these filters, usage is zero: everything that was announced has arrived."
+        : "Whether there was any is not known: nobody has announced usage of this period.",
+    ),
+    state.org || state.project || state.filters.length
+      ? h("p", {}, h("a", { href: context.link({ org: null, project: null, filters: [] }) }, "Remove all filters"))
+      : [
+          h("p", {}, "Send some, from any OpenTelemetry SDK (OTLP/HTTP) or with one line:"),
+          h(
+            "pre",
+            { tabindex: "0", role: "region", "aria-label": "An example" },
+            `curl -H 'Content-Type: application/json' ${where}/api/v1/usage/records \\\n  -d '{"metricKey": "queries.executed", "subjectType": "org", "subjectId": "acme", "quantity": 1}'`,
+          ),
+        ],
+  );
 }
 
 function tiles({ state, context, period, all, metrics, metric, before, now }) {
   const buckets = bucketsOf(period, state.tz);
-  const cells = new Map(all.rows.map((row) => [`${row.type} ${row.unit} ${bucketKey(row, period.bucket)}`, row.quantity]));
-  return h("ul", { class: "tiles", "data-key": "tiles", "aria-label": "Metrics" }, metrics.map((own) => {
-    const values = buckets.map(({ key }) => cells.get(`${own.type} ${own.unit} ${key}`) ?? null);
-    const isZero = own.isBefore && emptiness({ start: period.start, end: Math.min(period.end, now) }, all.completeness, now) === "zero";
-    const shown = own.isBefore ? (isZero ? "0" : null) : own.quantity;
-    return h("li", { "data-key": own.id }, h("a", { class: "tile", href: context.link({ metric: own.id }), "aria-current": own.id === metric.id ? "true" : null, "data-metric": own.id },
-      h("span", { class: "name" }, own.type, own.level ? h("span", { class: "kind", title: "a level: how much there is, not how much was added" }, "level") : null),
-      h("span", { class: "figure" }, quantity(shown, own.unit, { of: own.id, isApart: true })),
-      h("span", { class: "beside" }, state.compare && !before.isRefused ? growth(shown, own.before) : null,
-        own.level && own.level.average !== null ? h("span", { class: "average" }, "average ", quantity(rounded(own.level.average), own.unit)) : null),
-      sparkline(values)));
-  }));
+  const cells = new Map(
+    all.rows.map((row) => [`${row.type} ${row.unit} ${bucketKey(row, period.bucket)}`, row.quantity]),
+  );
+  return h(
+    "ul",
+    { class: "tiles", "data-key": "tiles", "aria-label": "Metrics" },
+    metrics.map((own) => {
+      const values = buckets.map(({ key }) => cells.get(`${own.type} ${own.unit} ${key}`) ?? null);
+      const isZero =
+        own.isBefore &&
+        emptiness({ start: period.start, end: Math.min(period.end, now) }, all.completeness, now) === "zero";
+      const shown = own.isBefore ? (isZero ? "0" : null) : own.quantity;
+      return h(
+        "li",
+        { "data-key": own.id },
+        h(
+          "a",
+          {
+            class: "tile",
+            href: context.link({ metric: own.id }),
+            "aria-current": own.id === metric.id ? "true" : null,
+            "data-metric": own.id,
+          },
+          h(
+            "span",
+            { class: "name" },
+            own.type,
+            own.level
+              ? h("span", { class: "kind", title: "a level: how much there is, not how much was added" }, "level")
+              : null,
+          ),
+          h("span", { class: "figure" }, quantity(shown, own.unit, { of: own.id, isApart: true })),
+          h(
+            "span",
+            { class: "beside" },
+            state.compare && !before.isRefused ? growth(shown, own.before) : null,
+            own.level && own.level.average !== null
+              ? h("span", { class: "average" }, "average ", quantity(rounded(own.level.average), own.unit))
+              : null,
+          ),
+          sparkline(values),
+        ),
+      );
+    }),
+  );
 }
 
 /** An average has as many digits as a division gives; what is looked at needs six. */
 function rounded(text) {
   return text.includes(".") ? String(Number(Number(text).toPrecision(6))) : text;
-}
-
-function figure(scene) {
-  const { state, context, period, metric, by, series } = scene;
-  const choices = [...new Set(["org", "project", ...DIMENSIONS, by])];
-  return h("figure", { class: "chart", "data-key": "chart" },
-    h("figcaption", {}, h("h2", {}, metric.type, h("span", { class: "unit" }, ` ${metric.level ? "last" : "sum"} by ${period.bucket}${unitName(metric.unit) ? `, ${metric.unit === "By" ? "bytes" : unitName(metric.unit)}` : ""}`)),
-      h("label", {}, h("span", { class: "label" }, "Stacked by"), h("input", { name: "by", value: by, list: "known-by", autocomplete: "off", spellcheck: "false", onchange: (event) => context.go({ by: event.target.value.trim() || null }) }),
-        h("datalist", { id: "known-by" }, choices.map((choice) => h("option", { value: choice }, groupName(choice))))),
-      isAvailable ? h("button", { type: "button", class: "plain", onclick: () => savePicture(document.getElementById("plot"), `${metric.type}-${period.from}`) }, "PNG") : null,
-      h("a", { class: "plain", href: context.exportLink(period, metric.type, `type,${period.bucket},${by}`), download: true }, "CSV")),
-    isAvailable ? h("div", { id: "plot", class: "plot", keep: true, "aria-hidden": "true" })
-      : h("p", { class: "notice" }, "For charts install the library beside the receiver: ", h("code", {}, "pip install 'tallystick[dashboard]'"), "."),
-    unknownSpans(scene.buckets, scene.all.completeness, scene.now).length && isAvailable ? h("p", { class: "hint" }, h("span", { class: "swatch unknown", "aria-hidden": "true" }), "shaded: not known to be complete") : null,
-    h("details", { "data-key": "figures", open: isAvailable ? null : true }, h("summary", {}, "These figures as a table"), series.length ? overTime(scene) : h("p", {}, "None.")));
-}
-
-function overTime({ state, period, metric, series, buckets, all, now }) {
-  const columns = [{ name: period.bucket }, ...series.map(({ name }) => ({ name, isNumber: true })), { name: "All", isNumber: true }];
-  const rows = buckets.filter(({ start }) => start < now).map((bucket) => {
-    const index = buckets.indexOf(bucket);
-    const values = series.map(({ values: own }) => own[index]);
-    const known = values.filter((value) => value !== null);
-    const none = emptiness(bucket, all.completeness, now) === "zero" ? "0" : null;
-    return h("tr", {}, h("th", { scope: "row" }, period.bucket === "hour" ? timeIn(state.tz, bucket.start) : bucket.key),
-      [...values, known.length ? sum(known) : null].map((value) => h("td", { class: "number" }, quantity(value ?? none, metric.unit))));
-  });
-  return table(`${metric.type} by ${period.bucket}`, columns, rows, { key: "over-time" });
 }
 
 function whoTable({ state, context, period, groups, by, metric, total, palette, series }) {
@@ -131,24 +179,24 @@ function whoTable({ state, context, period, groups, by, metric, total, palette, 
     if (by === "project") return context.link({ project: name, by: "service.name" });
     return context.link({ filters: [...state.filters, [by, name]], by: state.org ? "project" : "org" });
   };
-  return h("section", { "data-key": "who", "aria-label": "Who used it" },
-    h("div", { class: "total" }, h("h2", {}, `By ${groupName(by).toLowerCase()}`), h("p", {}, "Total ", quantity(total, metric.unit, { of: "total" })),
-      h("a", { class: "plain", href: context.link({ page: "breakdown", metric: metric.id, by }) }, "Breakdown")),
-    groupTable({ groups, by, unit: metric.unit, total, compareWith: state.compare ? period.before : null, link, colour: (name) => (drawn.has(name ?? "(none)") ? palette.number(name ?? "(none)") : 0) }));
-}
-
-function drawn({ state, period, metric, buckets, series, all, now, palette }) {
-  const plot = document.getElementById("plot");
-  if (!plot) return null;
-  const unknown = unknownSpans(buckets, all.completeness, now);
-  return draw(plot, { buckets, bucket: period.bucket, series, unit: metric.unit, unknown, tz: state.tz, palette });
-}
-
-/** The spans of which nobody knows whether they are complete, up to now. */
-function unknownSpans(buckets, found, now) {
-  const end = new Date(Math.min(now, buckets.at(-1).end));
-  if (end <= buckets[0].start) return [];
-  if (found.state === "unknown" || found.until === null) return [[buckets[0].start, end]];
-  const until = new Date(found.until);
-  return end - until > 120000 ? [[new Date(Math.max(until, buckets[0].start)), end]] : [];
+  return h(
+    "section",
+    { "data-key": "who", "aria-label": "Who used it" },
+    h(
+      "div",
+      { class: "total" },
+      h("h2", {}, `By ${groupName(by).toLowerCase()}`),
+      h("p", {}, "Total ", quantity(total, metric.unit, { of: "total" })),
+      h("a", { class: "plain", href: context.link({ page: "breakdown", metric: metric.id, by }) }, "Breakdown"),
+    ),
+    groupTable({
+      groups,
+      by,
+      unit: metric.unit,
+      total,
+      compareWith: state.compare ? period.before : null,
+      link,
+      colour: (name) => (drawn.has(name ?? "(none)") ? palette.number(name ?? "(none)") : 0),
+    }),
+  );
 }
