@@ -14,9 +14,15 @@ from typing import Any, Final
 from aiohttp import web
 
 from tallystick_receiver.access import INGEST, Denied, Gate
+from tallystick_receiver.deliver.courier import Courier, CourierPlan, Office
+from tallystick_receiver.deliver.endpoints import Endpoints
+from tallystick_receiver.deliver.mail import Mail
+from tallystick_receiver.deliver.outside import Outside
+from tallystick_receiver.deliveries import Kind, Persistence
 from tallystick_receiver.errors import InvalidQuestion, Unavailable
 from tallystick_receiver.horizons import Kept
 from tallystick_receiver.ingest import Ingest
+from tallystick_receiver.mail_server import mail_server
 from tallystick_receiver.otlp.intake import Intake
 from tallystick_receiver.otlp.respond import failure
 from tallystick_receiver.otlp.routes import Otlp, content_type_of
@@ -26,6 +32,7 @@ from tallystick_receiver.query.asking import Desk
 from tallystick_receiver.query.breakdown_routes import BreakdownRoutes
 from tallystick_receiver.query.completeness_routes import Books, CompletenessRoutes
 from tallystick_receiver.query.definition_routes import DefinitionRoutes
+from tallystick_receiver.query.delivery_routes import DeliveryRoutes
 from tallystick_receiver.query.event_routes import EventRoutes, Feed
 from tallystick_receiver.query.export_routes import ExportRoutes
 from tallystick_receiver.query.health import health
@@ -34,6 +41,7 @@ from tallystick_receiver.query.quarantine_routes import QuarantineRoutes
 from tallystick_receiver.query.summary_routes import SummaryRoutes
 from tallystick_receiver.query.threshold_routes import ThresholdRoutes
 from tallystick_receiver.query.usage_routes import UsageRoutes
+from tallystick_receiver.query.webhook_routes import WebhookRoutes
 from tallystick_receiver.records.routes import PATH as RECORDS_PATH
 from tallystick_receiver.records.routes import RecordsRoutes
 from tallystick_receiver.settings import Settings
@@ -102,6 +110,8 @@ class Receiver:
             upkeep(database, self.telemetry, storage_plan(settings), seconds=settings.upkeep_seconds, now_ns=now_ns),
             self.audit,
         )
+        self._outside = Outside(permits_private=settings.deliver_private_addresses)
+        self._courier = courier(database, self.telemetry, self._outside, settings, now_ns)
         self.intake = Intake(self.ingest, streams, settings, now_ns)
         self._otlp = Otlp(self.intake, self.telemetry, settings)
         self._records = RecordsRoutes(
@@ -120,6 +130,10 @@ class Receiver:
             DefinitionRoutes(database, self.gate, now_ns=now_ns), ThresholdRoutes(database, self.gate, now_ns=now_ns),
             AlertRoutes(database, self.gate, now_ns=now_ns),
             AllowanceRoutes(database, self.gate, now_ns=now_ns, hold_seconds=settings.level_hold_seconds),
+            WebhookRoutes(
+                database, self.gate, self._outside.check, now_ns=now_ns, webhooks_max=settings.webhooks_per_org_max
+            ),
+            DeliveryRoutes(database, self.gate, now_ns=now_ns),
         )  # fmt: skip
         self._feed = Feed(database)
         self._events = EventRoutes(database, self.gate, self._feed)
@@ -144,6 +158,7 @@ class Receiver:
         self.ingest.start()
         for duty in self._duties:
             duty.start()
+        self._courier.start()
         runner = web.AppRunner(
             self._application(), auto_decompress=False, access_log=None, keepalive_timeout=_KEEPALIVE_SECONDS,
             shutdown_timeout=_HANDLER_SECONDS, handler_cancellation=False,
@@ -160,7 +175,8 @@ class Receiver:
         if self._runner is not None:
             await self._runner.cleanup()
         await self.ingest.stop(max(self.settings.stop_seconds_max - _HANDLER_SECONDS, 1.0))
-        await asyncio.gather(*(duty.stop() for duty in self._duties))
+        await asyncio.gather(self._courier.stop(), *(duty.stop() for duty in self._duties))
+        await self._outside.close()
         self.intake.close()
         await self.database.close()
 
@@ -222,6 +238,30 @@ class Receiver:
 
     def _is_otlp(self, request: web.Request) -> bool:
         return request.path.rstrip("/") == self.settings.metrics_path.rstrip("/") or request.path.startswith("/v1/")
+
+
+def courier(
+    database: Database, telemetry: Telemetry, outside: Outside, settings: Settings, now_ns: Callable[[], int]
+) -> Courier:
+    """Whoever delivers events; mail and HTTP never wait for each other."""
+    server = mail_server(settings.smtp_url, settings.smtp_from, settings.smtp_password)
+    seconds_max = settings.deliver_attempt_seconds_max
+    slots, lane_slots = settings.deliver_at_once_max, settings.deliver_per_endpoint_max
+    offices = (
+        Office((Kind.WEBHOOK, Kind.SLACK), Endpoints(outside, now_ns).send, slots=slots, lane_slots=lane_slots),
+        Office(
+            (Kind.EMAIL,), Mail(server, seconds_max=seconds_max).send, slots=max(slots // 8, 1), lane_slots=lane_slots
+        ),
+    )
+    plan = CourierPlan(
+        seconds=settings.deliver_seconds, attempt_seconds_max=seconds_max,
+        persistence=Persistence(
+            first=timedelta(seconds=settings.deliver_retry_seconds),
+            give_up=timedelta(seconds=settings.deliver_give_up_seconds),
+        ),
+        kept=timedelta(days=settings.keep_deliveries_days), lane_most=settings.deliveries_per_endpoint_max,
+    )  # fmt: skip
+    return Courier(database, telemetry, offices, plan, now_ns)
 
 
 def storage_plan(settings: Settings) -> StoragePlan:

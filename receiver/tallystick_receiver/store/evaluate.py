@@ -33,7 +33,7 @@ from tallystick_receiver.store.events import write_events
 from tallystick_receiver.store.figures import Used, read_figures, used_of
 from tallystick_receiver.store.statements import statement
 from tallystick_receiver.store.thresholds import read_alerts, read_thresholds_of
-from tallystick_receiver.thresholds import Reached, Threshold, changes, crossing_content
+from tallystick_receiver.thresholds import Alert, Reached, Threshold, changes, crossing_content, recipients_of
 
 if TYPE_CHECKING:
     import asyncpg
@@ -158,8 +158,8 @@ class Evaluation:
                 continue
             before = await _before(connection, period, members)
             for threshold in members:
-                levels = {*threshold.levels, *(alert.percent for alert in alerts if alert.concerns(threshold))}
-                _judge(threshold, period, levels, before[threshold.id], meanings, figures, now, writes)
+                concerned = [alert for alert in alerts if alert.concerns(threshold)]
+                _judge(threshold, period, concerned, before[threshold.id], meanings, figures, now, writes)
         if writes.crossings:
             await connection.execute(statement("write_crossings"), *zip(*writes.crossings, strict=True))
         await write_events(connection, writes.events)
@@ -221,7 +221,7 @@ async def _before(
 
 
 def _judge(
-    threshold: Threshold, period: Period, levels: Iterable[int], before: dict[int, Reached], meanings: _Meanings,
+    threshold: Threshold, period: Period, alerts: list[Alert], before: dict[int, Reached], meanings: _Meanings,
     figures: dict[Used, Figures], now: datetime, writes: _Writes,
 ) -> None:  # fmt: skip
     """What is new of one threshold in one period."""
@@ -229,10 +229,12 @@ def _judge(
     if definition is None:
         return
     amount = used_of(threshold, definition, meanings.seen.get(threshold.metric, []), figures)
+    levels = {*threshold.levels, *(alert.percent for alert in alerts)}
     for change in changes(amount, threshold.amount, levels, before):
         reached = change.reached
         writes.crossings.append(
             (threshold.id, period.start, period.end, change.level, reached.is_over, reached.times)
         )  # fmt: skip
         content = crossing_content(threshold, definition, period, amount or Decimal(0), change, now)
-        writes.events.append(new_event(change.type, org=threshold.org, at=now, content=content))
+        told = recipients_of(threshold, alerts, change.level)
+        writes.events.append(new_event(change.type, org=threshold.org, at=now, content=content, recipients=told))
