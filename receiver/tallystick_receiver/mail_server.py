@@ -67,7 +67,7 @@ def mail_server(url: str, sender: str, password: str) -> MailServer | None:
         known = Address(display_name=name, addr_spec=address)
     except UNFIT_ADDRESS:
         known = Address()
-    if not known.domain:
+    if not known.domain or not sender.isprintable():
         raise ValueError("smtp_from must be an e-mail address, like Tallystick <usage@example.com>")
     return MailServer(
         security=security, host=parts.hostname, port=port or _PORTS[security], user=user, password=password,

@@ -9,8 +9,13 @@ from yarl import URL
 
 _PORT_MAX: Final = 65_535
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
-_PLATFORMS: Final = frozenset({ipaddress.ip_address("168.63.129.16")})
-"""Addresses that look public and are a cloud's own services (Azure's wire server)."""
+_NOT_PUBLIC: Final = tuple(
+    ipaddress.ip_network(text)
+    for text in ("168.63.129.16/32", "192.0.0.0/24", "64:ff9b:1::/48", "100::/64", "3fff::/20", "5f00::/16")
+)
+"""Azure's own services, which look public, and what older versions of Python do not know of the IANA's registries of
+special addresses.
+"""
 
 
 class BadTargetError(ValueError):
@@ -53,7 +58,8 @@ def is_public(address: str) -> bool:
         embedded = _embedded(ip)
         if embedded is not None:
             return is_public(str(embedded))
-    return ip.is_global and not ip.is_multicast and not ip.is_reserved and ip not in _PLATFORMS
+    is_special = ip.is_multicast or ip.is_reserved or any(ip in network for network in _NOT_PUBLIC)
+    return ip.is_global and not is_special
 
 
 def _embedded(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:

@@ -134,6 +134,9 @@ class Courier:
         self._attempts: set[asyncio.Task[None]] = set()
         self._ended: list[tuple[Verdict, Attempt, Outcome]] = []
         self._news = asyncio.Event()
+        self._is_stopping = False
+        self._is_idle = asyncio.Event()
+        self._is_idle.set()
         self._limited_at: datetime | None = None
         self._duty = Duty(
             database, name="delivering", lock=_LOCK, seconds=plan.seconds, statement_seconds_max=_STATEMENT_SECONDS,
@@ -145,7 +148,16 @@ class Courier:
         self._duty.start()
 
     async def stop(self) -> None:
-        """End; attempts under way get a moment, and what is cut off is repeated by the next leader."""
+        """End; attempts under way get a moment, and what is cut off is repeated by the next leader.
+
+        The lead is left before the duty is cancelled: a statement that is cancelled in the middle spoils its
+        connection, and what the last attempts came to could not be noted any more.
+        """
+        self._is_stopping = True
+        self._news.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FAREWELL_SECONDS + 1):
+                await self._is_idle.wait()
         await self._duty.stop()
         for attempt in self._attempts:
             attempt.cancel()
@@ -154,9 +166,9 @@ class Courier:
 
     async def _lead(self, connection: asyncpg.Connection) -> None:
         """Deliver until the connection, and with it the lead, is lost; attempts under way go on and are noted later."""
+        self._is_idle.clear()
         try:
-            while True:
-                self._news.clear()
+            while not self._is_stopping:
                 await self._note(connection)
                 await self._limit(connection)
                 for office in self._offices:
@@ -164,18 +176,12 @@ class Courier:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._plan.seconds):
                         await self._news.wait()
-        except asyncio.CancelledError:
-            await self._take_leave(connection)
-            raise
-
-    async def _take_leave(self, connection: asyncpg.Connection) -> None:
-        """Give attempts under way a moment, so that a receiver that is stopped repeats next to nothing."""
-        try:
+                self._news.clear()
             if self._attempts:
                 await asyncio.wait(self._attempts, timeout=_FAREWELL_SECONDS)
             await self._note(connection)
-        except Exception as error:  # noqa: BLE001 - the end must come; what is not noted is repeated
-            _log.info("what the last deliveries came to is not noted: %s", error)
+        finally:
+            self._is_idle.set()
 
     async def _begin(self, connection: asyncpg.Connection, office: Office) -> None:
         if office.free <= 0:

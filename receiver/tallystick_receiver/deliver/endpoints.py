@@ -65,7 +65,7 @@ def _outcome(answer: Answer) -> Outcome:
     """2xx is taken, 410 wants nothing more, everything else (redirects too) is a failure."""
     if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
         return Delivered()
-    sentence = f"the endpoint answers {answer.status}: {answer.excerpt}".rstrip(": ")
+    sentence = f"the endpoint answers {answer.status}: {answer.excerpt.strip()}".rstrip(": ")
     return Gone(sentence) if answer.status == HTTPStatus.GONE else Failed(sentence, answer.retry_after)
 
 
