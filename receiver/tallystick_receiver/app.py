@@ -14,15 +14,11 @@ from typing import Any, Final
 from aiohttp import web
 
 from tallystick_receiver.access import INGEST, Denied, Gate
-from tallystick_receiver.deliver.courier import Courier, CourierPlan, Office
-from tallystick_receiver.deliver.endpoints import Endpoints
-from tallystick_receiver.deliver.mail import Mail
 from tallystick_receiver.deliver.outside import Outside
-from tallystick_receiver.deliveries import Kind, Persistence
+from tallystick_receiver.deliver.ways import courier
 from tallystick_receiver.errors import InvalidQuestion, Unavailable
 from tallystick_receiver.horizons import Kept
 from tallystick_receiver.ingest import Ingest
-from tallystick_receiver.mail_server import mail_server
 from tallystick_receiver.otlp.intake import Intake
 from tallystick_receiver.otlp.respond import failure
 from tallystick_receiver.otlp.routes import Otlp, content_type_of
@@ -96,22 +92,18 @@ class Receiver:
         patience = Patience(
             grace=timedelta(seconds=settings.gap_grace_seconds), late=timedelta(seconds=settings.late_seconds_max)
         )
+        self._outside = outside = Outside(permits_private=settings.deliver_private_addresses)
         self._duties = (
             evaluator(
-                database,
-                self.telemetry,
-                seconds=settings.evaluate_seconds,
-                hold_seconds=settings.level_hold_seconds,
-                late=patience.late,
-                now_ns=now_ns,
+                database, self.telemetry, seconds=settings.evaluate_seconds, hold_seconds=settings.level_hold_seconds,
+                late=patience.late, now_ns=now_ns,
             ),
             balancer(database, self.telemetry, patience, seconds=settings.balance_seconds, now_ns=now_ns),
             roller(database, self.telemetry, seconds=settings.roll_seconds, rows_max=settings.roll_rows_max),
             upkeep(database, self.telemetry, storage_plan(settings), seconds=settings.upkeep_seconds, now_ns=now_ns),
+            courier(database, self.telemetry, outside, settings, now_ns),
             self.audit,
-        )
-        self._outside = Outside(permits_private=settings.deliver_private_addresses)
-        self._courier = courier(database, self.telemetry, self._outside, settings, now_ns)
+        )  # fmt: skip
         self.intake = Intake(self.ingest, streams, settings, now_ns)
         self._otlp = Otlp(self.intake, self.telemetry, settings)
         self._records = RecordsRoutes(
@@ -130,9 +122,7 @@ class Receiver:
             DefinitionRoutes(database, self.gate, now_ns=now_ns), ThresholdRoutes(database, self.gate, now_ns=now_ns),
             AlertRoutes(database, self.gate, now_ns=now_ns),
             AllowanceRoutes(database, self.gate, now_ns=now_ns, hold_seconds=settings.level_hold_seconds),
-            WebhookRoutes(
-                database, self.gate, self._outside.check, now_ns=now_ns, webhooks_max=settings.webhooks_per_org_max
-            ),
+            WebhookRoutes(database, self.gate, outside, now_ns=now_ns, webhooks_max=settings.webhooks_per_org_max),
             DeliveryRoutes(database, self.gate, now_ns=now_ns),
         )  # fmt: skip
         self._feed = Feed(database)
@@ -158,7 +148,6 @@ class Receiver:
         self.ingest.start()
         for duty in self._duties:
             duty.start()
-        self._courier.start()
         runner = web.AppRunner(
             self._application(), auto_decompress=False, access_log=None, keepalive_timeout=_KEEPALIVE_SECONDS,
             shutdown_timeout=_HANDLER_SECONDS, handler_cancellation=False,
@@ -175,7 +164,7 @@ class Receiver:
         if self._runner is not None:
             await self._runner.cleanup()
         await self.ingest.stop(max(self.settings.stop_seconds_max - _HANDLER_SECONDS, 1.0))
-        await asyncio.gather(self._courier.stop(), *(duty.stop() for duty in self._duties))
+        await asyncio.gather(*(duty.stop() for duty in self._duties))
         await self._outside.close()
         self.intake.close()
         await self.database.close()
@@ -238,30 +227,6 @@ class Receiver:
 
     def _is_otlp(self, request: web.Request) -> bool:
         return request.path.rstrip("/") == self.settings.metrics_path.rstrip("/") or request.path.startswith("/v1/")
-
-
-def courier(
-    database: Database, telemetry: Telemetry, outside: Outside, settings: Settings, now_ns: Callable[[], int]
-) -> Courier:
-    """Whoever delivers events; mail and HTTP never wait for each other."""
-    server = mail_server(settings.smtp_url, settings.smtp_from, settings.smtp_password)
-    seconds_max = settings.deliver_attempt_seconds_max
-    slots, lane_slots = settings.deliver_at_once_max, settings.deliver_per_endpoint_max
-    offices = (
-        Office((Kind.WEBHOOK, Kind.SLACK), Endpoints(outside, now_ns).send, slots=slots, lane_slots=lane_slots),
-        Office(
-            (Kind.EMAIL,), Mail(server, seconds_max=seconds_max).send, slots=max(slots // 8, 1), lane_slots=lane_slots
-        ),
-    )
-    plan = CourierPlan(
-        seconds=settings.deliver_seconds, attempt_seconds_max=seconds_max,
-        persistence=Persistence(
-            first=timedelta(seconds=settings.deliver_retry_seconds),
-            give_up=timedelta(seconds=settings.deliver_give_up_seconds),
-        ),
-        kept=timedelta(days=settings.keep_deliveries_days), lane_most=settings.deliveries_per_endpoint_max,
-    )  # fmt: skip
-    return Courier(database, telemetry, offices, plan, now_ns)
 
 
 def storage_plan(settings: Settings) -> StoragePlan:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     from tallystick_receiver.access import Gate
+    from tallystick_receiver.deliver.outside import Outside
     from tallystick_receiver.store.database import Database
 
 _PATH: Final = "/api/v1/webhooks"
@@ -54,12 +55,11 @@ class WebhookRoutes:
     """
 
     def __init__(
-        self, database: Database, gate: Gate, check: Callable[[str], Awaitable[str]], *, now_ns: Callable[[], int],
-        webhooks_max: int,
+        self, database: Database, gate: Gate, outside: Outside, *, now_ns: Callable[[], int], webhooks_max: int
     ) -> None:  # fmt: skip
         self._database = database
         self._gate = gate
-        self._check = check
+        self._outside = outside
         self._now_ns = now_ns
         self._webhooks_max = webhooks_max
 
@@ -172,7 +172,7 @@ class WebhookRoutes:
         if url == base.url:
             return webhook
         try:
-            return replace(webhook, url=await self._check(url))
+            return replace(webhook, url=await self._outside.check(url))
         except BadTargetError as error:
             raise InvalidQuestion(str(error)) from None
 
