@@ -42,7 +42,7 @@ CREATE TABLE delivery (
     CONSTRAINT delivery_once UNIQUE NULLS NOT DISTINCT (event, webhook, email)
 ) WITH (fillfactor = 80);
 
-CREATE INDEX delivery_due ON delivery (lane, due_at, number) WHERE state = 'waiting';
+CREATE INDEX delivery_due ON delivery (kind, lane, due_at, number) WHERE state = 'waiting';
 CREATE INDEX delivery_parked ON delivery (lane, number) WHERE state = 'parked';
 CREATE INDEX delivery_finished ON delivery (finished_at) WHERE state <> 'waiting';
 CREATE INDEX delivery_org ON delivery (org, number);

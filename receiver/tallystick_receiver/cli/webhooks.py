@@ -73,6 +73,8 @@ def webhooks_delete(*, url: str, key: str, number: str) -> None:
 
 def _row(webhook: dict[str, object]) -> dict[str, object]:
     types = webhook["types"]
+    if types == []:
+        types = ["notifySlack"]
     return {name: webhook[name] for name in ("id", "kind", "orgId", "url")} | {
         "types": ", ".join(types) if isinstance(types, list) else "all",
         "enabled": "yes" if webhook["isEnabled"] else f"no: {webhook['disabledBecause'] or 'by hand'}",

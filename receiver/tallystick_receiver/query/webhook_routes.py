@@ -30,6 +30,7 @@ from tallystick_receiver.store.webhooks import (
     change_webhook,
     create_webhook,
     delete_webhook,
+    lock_webhooks,
     read_webhooks,
 )
 from tallystick_receiver.thresholds import new_id
@@ -104,7 +105,7 @@ class WebhookRoutes:
             is_enabled=True, disabled_because=None, secret=None if is_slack else new_secret(), old_secret=None,
             old_secret_until=None, created_at=now, updated_at=now,
         )  # fmt: skip
-        webhook = await self._changed(fresh, fields)
+        webhook = replace(fresh, **await self._changes(fresh, fields))
         try:
             async with self._database.reading() as connection, connection.transaction():
                 await create_webhook(connection, webhook, most=self._webhooks_max)
@@ -125,10 +126,13 @@ class WebhookRoutes:
         for name, value in (("orgId", found.org), ("kind", found.kind.value)):
             if name in fields and fields.take(name) != value:
                 raise InvalidQuestion(f"{name} cannot be changed: create another endpoint")
-        webhook = await self._changed(replace(found, updated_at=self._now()), fields)
+        changes = await self._changes(found, fields)  # looks names up, so no transaction is open meanwhile
         async with self._database.reading() as connection, connection.transaction():
-            if await _find(connection, request, access) is None:
+            await lock_webhooks(connection)
+            found = await _find(connection, request, access)
+            if found is None:
                 return problem(404, _NO_SUCH)
+            webhook = replace(found, **changes, updated_at=self._now())
             await change_webhook(connection, webhook)
         return answer(_content(webhook))
 
@@ -146,6 +150,7 @@ class WebhookRoutes:
         """Another secret; for a day the one before it signs, too."""
         access = await self._access(request)
         async with self._database.reading() as connection, connection.transaction():
+            await lock_webhooks(connection)
             found = await _find(connection, request, access)
             if found is None:
                 return problem(404, _NO_SUCH)
@@ -155,26 +160,28 @@ class WebhookRoutes:
             await change_webhook(connection, webhook)
         return answer(_with_secret(webhook))
 
-    async def _changed(self, base: Webhook, fields: Fields) -> Webhook:
-        """With what a body says, each field checked."""
+    async def _changes(self, base: Webhook, fields: Fields) -> dict[str, Any]:
+        """What a body changes, by attribute, each field checked."""
+        changes: dict[str, Any] = {}
         url = fields.text("url", base.url or None, length_max=_URL_LENGTH_MAX)
+        if "types" in fields:
+            changes["types"] = _types(fields, base.kind)
+        if "description" in fields:
+            changes["description"] = fields.text(
+                "description", "", length_max=_DESCRIPTION_LENGTH_MAX, may_be_empty=True
+            )  # fmt: skip
         is_enabled = fields.flag("isEnabled", default=base.is_enabled)
-        webhook = replace(
-            base, types=_types(fields, base), is_enabled=is_enabled,
-            description=fields.text(
-                "description", base.description, length_max=_DESCRIPTION_LENGTH_MAX, may_be_empty=True
-            ),
-            disabled_because=None if is_enabled else base.disabled_because,
-        )  # fmt: skip
+        if is_enabled != base.is_enabled:
+            changes |= {"is_enabled": is_enabled, "disabled_because": None}
         for name in ("id", "disabledBecause", "createdAt", "updatedAt"):
             fields.take(name)
         fields.end()
-        if url == base.url:
-            return webhook
-        try:
-            return replace(webhook, url=await self._outside.check(url))
-        except BadTargetError as error:
-            raise InvalidQuestion(str(error)) from None
+        if url != base.url:
+            try:
+                changes["url"] = await self._outside.check(url)
+            except BadTargetError as error:
+                raise InvalidQuestion(str(error)) from None
+        return changes
 
     async def _access(self, request: web.Request) -> Access:
         return await self._gate.access(request.headers.get("Authorization"), ADMIN)
@@ -191,17 +198,15 @@ async def _find(connection: asyncpg.Connection, request: web.Request, access: Ac
     return found[0] if found else None
 
 
-def _types(fields: Fields, base: Webhook) -> tuple[str, ...] | None:
+def _types(fields: Fields, kind: WebhookKind) -> tuple[str, ...] | None:
     """The types of events it subscribes to; null is all of them."""
-    if "types" not in fields:
-        return base.types
     types = fields.take("types")
     if types is None:
         return None
     known = ", ".join(EventType)
-    if not isinstance(types, list) or not all(isinstance(kind, str) and kind in set(EventType) for kind in types):
+    if not isinstance(types, list) or not all(isinstance(text, str) and text in set(EventType) for text in types):
         raise InvalidQuestion(f"types must be null (all) or a list of some of {known}")
-    if not types and base.kind is WebhookKind.WEBHOOK:
+    if not types and kind is WebhookKind.WEBHOOK:
         raise InvalidQuestion("types is empty: such a webhook would be told nothing")
     return tuple(dict.fromkeys(types))
 

@@ -35,10 +35,15 @@ async def create_webhook(connection: asyncpg.Connection, webhook: Webhook, *, mo
     Raises:
         TooManyWebhooks: there are so many already.
     """
-    await connection.execute(statement("lock_webhooks"))
+    await lock_webhooks(connection)
     if await connection.fetchval(statement("count_webhooks"), webhook.org) >= most:
         raise TooManyWebhooks
     await _write(connection, webhook)
+
+
+async def lock_webhooks(connection: asyncpg.Connection) -> None:
+    """Until the end of the transaction nobody else writes endpoints; whoever addresses events goes on."""
+    await connection.execute(statement("lock_webhooks"))
 
 
 async def change_webhook(connection: asyncpg.Connection, webhook: Webhook) -> None:

@@ -3,11 +3,17 @@
 -- $1 kinds, $2 now, $3 end of the lease, $4 deliveries at most, $5 at most of a lane, $6 lanes with other bounds, $7 theirs.
 -- Index: delivery_due.
 WITH RECURSIVE lanes AS (
-    (SELECT lane FROM delivery WHERE state = 'waiting' ORDER BY lane LIMIT 1)
+    (SELECT kind, lane FROM delivery WHERE state = 'waiting' ORDER BY kind, lane LIMIT 1)
     UNION ALL
-    SELECT (SELECT d.lane FROM delivery d WHERE d.state = 'waiting' AND d.lane > lanes.lane ORDER BY d.lane LIMIT 1)
+    SELECT following.kind, following.lane
     FROM lanes
-    WHERE lanes.lane IS NOT NULL
+    CROSS JOIN LATERAL (
+        SELECT d.kind, d.lane
+        FROM delivery d
+        WHERE d.state = 'waiting' AND (d.kind, d.lane) > (lanes.kind, lanes.lane)
+        ORDER BY d.kind, d.lane
+        LIMIT 1
+    ) AS following
 ), chosen AS (
     SELECT first.number
     FROM lanes
@@ -17,12 +23,12 @@ WITH RECURSIVE lanes AS (
         FROM (
             SELECT d.number, d.due_at
             FROM delivery d
-            WHERE d.state = 'waiting' AND d.lane = lanes.lane AND d.due_at <= $2 AND d.kind = ANY ($1::text[])
+            WHERE d.state = 'waiting' AND d.kind = lanes.kind AND d.lane = lanes.lane AND d.due_at <= $2
             ORDER BY d.due_at, d.number
             LIMIT $5
         ) AS taken
     ) AS first
-    WHERE first.place <= coalesce(held.free, $5)
+    WHERE lanes.kind = ANY ($1::text[]) AND first.place <= coalesce(held.free, $5)
     ORDER BY first.place, first.due_at, first.number
     LIMIT $4
 ), taken AS (

@@ -1,2 +1,2 @@
--- Forget the deliveries of an endpoint. $1 lane. Index: delivery_due, delivery_parked.
+-- Forget the deliveries of an endpoint; rare, and without an index for what was delivered. $1 lane.
 DELETE FROM delivery WHERE lane = $1
