@@ -288,8 +288,7 @@ def test_two_receivers_deliver_once(start_receiver, endpoint):
     one, two = start_receiver(*PRIVATE), start_receiver(*PRIVATE)
     made = hook(two, endpoint.url, types=["threshold.approaching", "threshold.exceeded"])
     draw(one, levels=list(range(10, 101, 10)))
-    for _ in range(2):
-        use(two, 50)
+    use(two, 100)
     in_state(one, "delivered", 10)
     assert len(endpoint.received) == len(endpoint.verified(made["secret"])) == 10
     delivered = [get(r.url + "/healthz").json["counts"].get("deliveries.delivered", 0) for r in (one, two)]
