@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from conftest import run_cli
+from conftest import run_cli, sql
 from otlp import SECOND, export, export_request, get, now_ns, send
 from waiting import wait_until
 
@@ -52,10 +52,8 @@ def recorded(receiver, **query):
 
 def told(receiver):
     """(period, start, revision, total of api_calls) of each summary, in order."""
-    return [
-        (e["data"]["periodType"], e["data"]["periodStart"], e["data"]["revision"], e["data"]["metrics"][0]["totalQuantity"])
-        for e in events(receiver, "usage.aggregated")
-    ]  # fmt: skip
+    found = [e["data"] for e in events(receiver, "usage.aggregated")]
+    return [(d["periodType"], d["periodStart"], d["revision"], d["metrics"][0]["totalQuantity"]) for d in found]
 
 
 def rfc3339(ns):
@@ -180,8 +178,11 @@ def test_the_running_period_is_not_told(start_receiver):
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"type": "metric.defined"}, {"type": "usage.recorded", "periodType": "daily"}, {"type": "usage.recorded", "x": 1},
-     {"type": "usage.aggregated", "periodType": "yearly"}, {"type": "usage.recorded", "orgId": ""}],
+    [
+        {}, {"type": "metric.defined"}, {"type": "usage.recorded", "periodType": "daily"},
+        {"type": "usage.recorded", "x": 1}, {"type": "usage.aggregated", "periodType": "yearly"},
+        {"type": "usage.recorded", "orgId": ""},
+    ],
 )  # fmt: skip
 def test_a_subscription_that_says_something_wrong_is_refused_with_a_sentence(receiver, body):
     reply = send("POST", receiver.url + SUBSCRIPTIONS, body)
@@ -212,8 +213,6 @@ def test_a_cursor_of_before_what_is_kept_is_told_so_and_a_filter_leaves_none_beh
     settled(receiver)
     second = int(everything["nextAfter"]) + 1
     old = datetime.now(UTC) - timedelta(days=2)
-    from conftest import sql
-
     sql(database_url, f"UPDATE event SET at = '{old.isoformat()}' WHERE number <= {second}")
     wait_until(lambda: get(receiver.url + "/api/v1/events", after="1").status == 410, what="the drop")
     gone = get(receiver.url + "/api/v1/events", after="1")

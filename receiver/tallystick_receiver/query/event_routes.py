@@ -92,11 +92,12 @@ class EventRoutes:
         access = await self._gate.access(request.headers.get("Authorization"), READ)
         known_parameters(request, "after", "type", "orgId", "limit")
         org, limit, types = org_parameter(request, access), limit_parameter(request), _types(request)
-        after = request.query.get("after")
+        after = _number(request.query.get("after"), "after")
+        last_seen = _number(request.headers.get("Last-Event-ID"), "Last-Event-ID")
         if "text/event-stream" in request.headers.get("Accept", ""):
-            position = _number(request.headers.get("Last-Event-ID", after), "Last-Event-ID")
+            position = after if last_seen is None else last_seen
             return await self._missing(position) or await self._stream(request, position, types, org)
-        position = _number(after, "after") or 0
+        position = after or 0
         # Read first, so that it is no later than the page; a filter must not leave the cursor behind for ever.
         newest = await last_event(self._database)
         found = await read_events(self._database, after=position, types=types, org=org, limit=limit)

@@ -274,7 +274,9 @@ def _judge(
     definition = meanings.of(threshold)
     if definition is None:
         return Decimal(0)
-    amount = used_of(threshold, definition, meanings.seen.get(threshold.metric, []), figures)
+    amount = used_of(
+        threshold, definition, meanings.read_by(definition), figures, is_seen=threshold.metric in meanings.seen
+    )  # fmt: skip
     for change in changes(amount, threshold.amount, levels, before):
         reached = change.reached
         writes.crossings.append(
