@@ -41,6 +41,7 @@ from tallystick_receiver.settings import Settings
 from tallystick_receiver.store.audit import Audit
 from tallystick_receiver.store.balance import Patience, balancer
 from tallystick_receiver.store.database import Database
+from tallystick_receiver.store.duty import Duty
 from tallystick_receiver.store.evaluate import evaluator
 from tallystick_receiver.store.keys import read_keys
 from tallystick_receiver.store.roll import roller
@@ -99,14 +100,7 @@ class Receiver:
                 late=patience.late,
                 now_ns=now_ns,
             ),
-            teller(
-                database,
-                seconds=settings.tell_seconds,
-                grace=timedelta(seconds=settings.close_seconds),
-                late=patience.late,
-                hold_seconds=settings.level_hold_seconds,
-                now_ns=now_ns,
-            ),
+            told(database, settings, now_ns),
             balancer(database, self.telemetry, patience, seconds=settings.balance_seconds, now_ns=now_ns),
             roller(database, self.telemetry, seconds=settings.roll_seconds, rows_max=settings.roll_rows_max),
             upkeep(database, self.telemetry, storage_plan(settings), seconds=settings.upkeep_seconds, now_ns=now_ns),
@@ -232,6 +226,14 @@ class Receiver:
 
     def _is_otlp(self, request: web.Request) -> bool:
         return request.path.rstrip("/") == self.settings.metrics_path.rstrip("/") or request.path.startswith("/v1/")
+
+
+def told(database: Database, settings: Settings, now_ns: Callable[[], int]) -> Duty:
+    """The duty of telling usage, as the settings want it."""
+    return teller(
+        database, seconds=settings.tell_seconds, grace=timedelta(seconds=settings.close_seconds),
+        late=timedelta(seconds=settings.late_seconds_max), hold_seconds=settings.level_hold_seconds, now_ns=now_ns,
+    )  # fmt: skip
 
 
 def storage_plan(settings: Settings) -> StoragePlan:
