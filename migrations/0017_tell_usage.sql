@@ -61,3 +61,7 @@ ALTER TABLE usage_touched ADD COLUMN amount numeric;
 
 COMMENT ON COLUMN usage_touched.amount IS
     'how much left usage_delta, over all metrics; null where something else changed, or where it does not only add up';
+
+ALTER TABLE usage_delta ADD COLUMN amount bigint;
+
+COMMENT ON COLUMN usage_delta.amount IS 'the sum of the row''s deltas, whatever they count, rounded up; null where one is below zero or a level';

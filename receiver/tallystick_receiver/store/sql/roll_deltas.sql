@@ -7,17 +7,11 @@
 WITH taken AS (
     DELETE FROM usage_delta
     WHERE ctid = ANY (ARRAY(SELECT ctid FROM usage_delta LIMIT $1))
-    RETURNING org_id, quarter, dims_ids, mantissas, exponents, points, level_ns
+    RETURNING org_id, quarter, dims_ids, mantissas, exponents, points, level_ns, amount
 ), touched AS (
     INSERT INTO usage_touched (org_id, quarter, amount)
     SELECT org_id, quarter, CASE WHEN bool_and(amount IS NOT NULL) THEN sum(amount) END
-    FROM taken, LATERAL (
-        SELECT CASE WHEN level_ns IS NULL AND min(mantissa) >= 0 THEN
-                   coalesce(sum(mantissa) FILTER (WHERE coalesce(exponent, 0) = 0), 0)
-                       + coalesce(sum(usage_quantity(mantissa, exponent)) FILTER (WHERE exponent <> 0), 0)
-               END AS amount
-        FROM unnest(mantissas, exponents) AS e (mantissa, exponent)
-    ) AS added
+    FROM taken
     WHERE org_id IN (SELECT org_id FROM threshold)
     GROUP BY org_id, quarter
 ), rolled AS (
