@@ -35,7 +35,7 @@ COUNTERS: Final = {
     "deliveries.delivered": "deliveries of events that arrived",
     "deliveries.failed": "attempts to deliver that failed",
     "deliveries.parked": "deliveries given up until somebody has them sent again",
-    "deliveries.dropped": "parked deliveries forgotten because an endpoint had too many",
+    "deliveries.dropped": "deliveries forgotten because an endpoint had too many, or whose event is kept no longer",
     "audit.days": "days verified by the audit in the background",
 }
 GAUGES: Final = {

@@ -15,7 +15,7 @@ from tallystick_receiver.store.deliveries import (
     read_deliveries,
     resend_delivery,
 )
-from tallystick_receiver.store.events import write_events
+from tallystick_receiver.store.events import drop_events, write_events
 from tallystick_receiver.store.webhooks import TooManyWebhooks, create_webhook, delete_webhook, disable_webhook
 from tallystick_receiver.webhooks import Webhook, WebhookKind, new_secret
 
@@ -186,6 +186,10 @@ def test_lanes_are_bounded_and_what_ended_is_forgotten(database_url):
             await note_deliveries(connection, [done], NOW)
         stock = await limit_deliveries(connection, now=NOW, before=NOW + timedelta(seconds=1), lane_most=10)
         assert (stock.waiting, stock.parked) == (0, 0)
+        await happen(connection, 3)
+        await drop_events(connection, NOW + timedelta(seconds=1))
+        stock = await limit_deliveries(connection, now=NOW, before=NOW, lane_most=10)
+        assert (stock.waiting, stock.dropped_now) == (0, 6)
         return await connection.fetchval("SELECT count(*) FROM delivery")
 
     assert on(database_url, work) == 0

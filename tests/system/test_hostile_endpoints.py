@@ -3,6 +3,7 @@
 import socket
 import ssl
 import threading
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -31,7 +32,8 @@ class Silent:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=100)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
         self._flood = flood
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
 
     def _accept(self):
         while True:
@@ -41,7 +43,8 @@ class Silent:
                 return
             self.connections.append(connection)
             if self._flood:
-                threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
+                self._threads.append(threading.Thread(target=self._talk, args=(connection,), daemon=True))
+                self._threads[-1].start()
 
     def _talk(self, connection):
         try:
@@ -53,7 +56,14 @@ class Silent:
             return
 
     def stop(self):
+        self._listener.shutdown(socket.SHUT_RDWR)  # wakes whoever accepts
         self._listener.close()
+        self._threads[0].join(10)
+        for connection in self.connections:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(10)
         for connection in self.connections:
             connection.close()
 

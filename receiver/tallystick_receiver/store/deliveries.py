@@ -102,7 +102,7 @@ async def resend_delivery(connection: asyncpg.Connection, number: int, now: date
 
 
 async def limit_deliveries(connection: asyncpg.Connection, *, now: datetime, before: datetime, lane_most: int) -> Stock:
-    """Forget what ended long ago, and keep each lane within its bound.
+    """Forget what ended long ago or has no event any more, and keep each lane within its bound.
 
     Args:
         connection: not in a transaction.
@@ -112,8 +112,9 @@ async def limit_deliveries(connection: asyncpg.Connection, *, now: datetime, bef
     """
     while len(await connection.fetch(statement("delete_old_deliveries"), before, _DELETED_AT_ONCE)) == _DELETED_AT_ONCE:
         pass
+    eventless = len(await connection.fetch(statement("delete_eventless_deliveries")))
     why = f"more than {lane_most} were waiting"
     parked_now = len(await connection.fetch(statement("park_surplus"), lane_most, why, now))
-    dropped_now = len(await connection.fetch(statement("delete_parked_surplus"), lane_most))
+    dropped_now = eventless + len(await connection.fetch(statement("delete_parked_surplus"), lane_most))
     row = await connection.fetchrow(statement("count_deliveries"))
     return Stock(waiting=row["waiting"], parked=row["parked"], parked_now=parked_now, dropped_now=dropped_now)
