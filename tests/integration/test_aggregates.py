@@ -2,13 +2,14 @@
 
 import asyncio
 import itertools
-import threading
 from datetime import UTC, datetime
 
 import asyncpg
 import pytest
 from books import rebuild, verify
 from otlp import SECOND, export, export_request, now_ns, usage
+
+from tallystick_receiver.store.aggregates import refresh_aggregates
 
 pytestmark = pytest.mark.editions("timescaledb-community")
 DAY = 86_400 * SECOND
@@ -71,13 +72,13 @@ def refresh(url, until="now() - interval '2 days'"):
         fetch(url, f"CALL refresh_continuous_aggregate('{view}', NULL, {until})")
 
 
-def spoil(url, view):
+def spoil(url, view, where="true"):
     [row] = fetch(
         url,
         "SELECT format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name)"
         f" AS name FROM timescaledb_information.continuous_aggregates WHERE view_name = '{view}'",
     )
-    fetch(url, f"UPDATE {row['name']} SET quantity = quantity + 1")
+    fetch(url, f"UPDATE {row['name']} SET quantity = quantity + 1 WHERE {where}")
 
 
 @pytest.mark.parametrize("view", ["usage_hourly_aggregate", "usage_daily_aggregate"])
@@ -94,53 +95,50 @@ def test_an_aggregate_that_is_wrong_is_found_and_mended_by_rebuild(start_receive
     assert aggregated(database_url) == {(20, 100)}
 
 
-def test_late_usage_in_motion_is_told_from_an_aggregate_that_is_wrong(start_receiver, database_url):
-    """Between any refresh and the comparison after it more has come; where nothing came, what differs is wrong."""
+def test_late_usage_in_motion_is_told_from_an_aggregate_that_is_wrong(start_receiver, database_url, monkeypatch):
+    """More comes between any refresh and the comparison after it; where nothing came, what differs is wrong."""
     receiver = start_receiver(*LATE)
     send(receiver, 20, 100)
     send(receiver, 5, 10)
-    # Today too, as whoever refreshes without an end does: from now on it is no longer read from the points.
-    refresh(database_url, "NULL")
-    stopping = threading.Event()
-    sent = []
+    refresh(database_url)
+    numbers = itertools.count(1)
 
-    def deliver():
-        for number in itertools.takewhile(lambda _: not stopping.is_set(), itertools.count(1)):
-            send(receiver, number % 2 * 20, 1, number)
-            sent.append(number)
+    async def refresh_and_be_late(*arguments, **options):
+        await refresh_aggregates(*arguments, **options)
+        await asyncio.to_thread(send, receiver, 20, 1, next(numbers))
 
-    thread = threading.Thread(target=deliver)
-    thread.start()
-    try:
-        for turn in range(4):
-            while len(sent) < 20 * (turn + 1):
-                assert thread.is_alive()
-            assert verify(database_url).count == 0
-        spoil(database_url, "usage_daily_aggregate")
-        found = verify(database_url)
-        assert {difference.check for difference in found.differences} == {"daily_aggregate"}
-        assert age_of(5) in {difference.at.date() for difference in found.differences}
-    finally:
-        stopping.set()
-        thread.join()
-    rebuild(database_url)
-    assert verify(database_url).count == 0
-    assert quantity(receiver) == 110 + len(sent)
+    send(receiver, 20, 1, next(numbers))
+    monkeypatch.setattr("tallystick_receiver.store.verify.refresh_aggregates", refresh_and_be_late)
+    found = verify(database_url)
+    assert (found.count, found.unsettled) == (0, 2)
+    spoil(database_url, "usage_daily_aggregate", f"day = '{age_of(5)}'")
+    found = verify(database_url)
+    assert [(d.check, d.at.date()) for d in found.differences] == [("daily_aggregate", age_of(5))]
+    assert found.unsettled == 2
+    monkeypatch.undo()
+    assert verify(database_url).unsettled == 0
+    assert quantity(receiver) == 110 + next(numbers) - 1
 
 
 def test_verifying_leaves_the_present_hour_to_the_points(start_receiver, database_url):
     """Once refreshed, an aggregate lags until its next refresh; only what is over may be."""
     receiver = start_receiver(*LATE)
     send(receiver, 20, 100)
-    refresh(database_url)
-    send(receiver, 20, 1, 1)
-    assert export(receiver.url, export_request([{"name": "bytes", "value": 5}])).rejected == 0
-    assert verify(database_url).count == 0
-    assert rebuild(database_url) > 0
-    for _ in range(2):
-        assert export(receiver.url, export_request([{"name": "bytes", "value": 5, "end": now_ns() + 1}])).rejected == 0
+    send(receiver, 0, 1)
+    refresh(database_url, "date_trunc('hour', now(), 'UTC')")
+    send(receiver, 0, 1, 1)
+    present = now_ns()
+    for number in range(2):
+        point = {"name": "bytes", "value": 5, "end": present + number}
+        assert export(receiver.url, export_request([point])).rejected == 0
+        assert verify(database_url).count == 0
+        assert rebuild(database_url) > 0
     [row] = fetch(database_url, "SELECT sum(quantity) AS quantity FROM usage_daily_aggregate")
-    assert int(row["quantity"]) == quantity(receiver)
+    assert int(row["quantity"]) == quantity(receiver) == 112
+    point = {"name": "bytes", "value": 7, "end": present + 2}
+    assert export(receiver.url, export_request([point])).rejected == 0
+    [row] = fetch(database_url, "SELECT sum(quantity) AS quantity FROM usage_daily_aggregate")
+    assert int(row["quantity"]) == quantity(receiver) == 119
 
 
 def test_late_points_land_in_compressed_chunks_and_are_counted_once(start_receiver, database_url):
