@@ -18,7 +18,7 @@ from tallystick_receiver.store.migrate import Migration, MigrationError, apply, 
 
 pytestmark = pytest.mark.editions
 DAY = 86_400 * SECOND
-RELEASED = (4, 7)
+RELEASED = (4, 7, 11)
 """The last migration of each schema that was ever on the main branch and is not the newest."""
 
 PARTITIONED = 6

@@ -67,5 +67,7 @@ async def rebuild_rollups(
             progress(day.date())
     if await recorded_edition(connection) is Edition.COMMUNITY:
         for day in days:
-            await refresh_aggregates(connection, day, day + DAY, only_closed=True, force=True)
+            # A refresh of what was dropped meanwhile would empty the aggregate.
+            if day >= (await dropped_before(connection))["usage_point"]:
+                await refresh_aggregates(connection, day, day + DAY, only_closed=True, force=True)
     return written

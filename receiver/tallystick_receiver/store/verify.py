@@ -151,7 +151,7 @@ async def verify(
             progress(day.date())
     for day, suspects in stale.items():
         for check in suspects:
-            await _compare_refreshed(connection, check, day, found, differences_max, dropped["usage_point"])
+            await _compare_refreshed(connection, check, day, found, differences_max)
     return found
 
 
@@ -202,9 +202,8 @@ def _add(found: Findings, count: int, differences: list[Difference], differences
 
 
 async def _compare_refreshed(
-    connection: asyncpg.Connection, check: Check, day: datetime, found: Findings, differences_max: int,
-    points_from: datetime,
-) -> None:  # fmt: skip
+    connection: asyncpg.Connection, check: Check, day: datetime, found: Findings, differences_max: int
+) -> None:
     """Late usage is in an aggregate only after its refresh: what still differs then is wrong.
 
     More may come between refresh and comparison, so a difference only counts where the books said the same before the
@@ -213,7 +212,9 @@ async def _compare_refreshed(
     count, suspects = await _compare(connection, check, day, found.org, _SUSPECTS_MAX)
     settled = suspects
     is_whole = False
-    for _ in range(_ATTEMPTS if day >= points_from else 0):
+    for _ in range(_ATTEMPTS):
+        if day < (await dropped_before(connection))["usage_point"]:
+            break
         before = {_books(difference) for difference in suspects}
         await refresh_aggregates(connection, day, day + DAY, only_closed=not is_whole)
         count, suspects = await _compare(connection, check, day, found.org, _SUSPECTS_MAX)
