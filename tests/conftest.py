@@ -22,7 +22,8 @@ import pytest
 from collectors import Collector, built
 from servers import EDITIONS, Missing, Servers
 
-TEMPLATE = "tallystick_template"
+TEMPLATE = f"tallystick_template_{os.getpid()}"
+"""Two sessions may share a server that an environment variable names; this module may be imported twice in one."""
 START_SECONDS = 30
 DISCONNECT = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{TEMPLATE}'"
 
@@ -97,14 +98,15 @@ def postgres(servers: Servers, edition: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def template(postgres: str) -> str:
+def template(postgres: str) -> Iterator[str]:
     """The URL of a server that holds a migrated template database."""
     sql(postgres, f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)", f"CREATE DATABASE {TEMPLATE}")
     done = run_cli("migrate", "--database-url", with_database(postgres, TEMPLATE))
     assert done.returncode == 0, done.stderr
     # TimescaleDB's scheduler would hold on to the template.
     sql(postgres, f"ALTER DATABASE {TEMPLATE} ALLOW_CONNECTIONS false", DISCONNECT)
-    return postgres
+    yield postgres
+    sql(postgres, f"DROP DATABASE {TEMPLATE} WITH (FORCE)")
 
 
 @contextmanager

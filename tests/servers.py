@@ -94,7 +94,8 @@ class Servers:
 
         def run(*command: str) -> None:
             chroot = ["chroot", "--userspec=postgres:postgres", str(root)]
-            subprocess.run([*chroot, *command], check=True, capture_output=True, timeout=60)
+            done = subprocess.run([*chroot, *command], check=False, capture_output=True, text=True, timeout=60)
+            assert done.returncode == 0, done.stderr
 
         subprocess.run(["chroot", str(root), "chown", "postgres:postgres", folder], check=True, timeout=10)
         run(f"{BINARIES}/initdb", "-D", folder, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")

@@ -86,6 +86,7 @@ def test_an_export_has_the_rows_of_usage_to_the_last_digit(filled, zone, group_b
     assert rows
 
 
+@pytest.mark.editions
 def test_without_groups_every_set_of_dimensions_has_a_row_an_hour(filled):
     rows = from_ndjson(exported(filled, "ndjson", orgId="acme", type="calls", **WINDOW).body)
     assert {tuple(row) for row in rows} == {
@@ -96,6 +97,7 @@ def test_without_groups_every_set_of_dimensions_has_a_row_an_hour(filled):
     assert sum(row["count"] for row in rows) == 3 * sum(1 for n in range(1, 200) if n % 5) + 3 * 29
 
 
+@pytest.mark.editions
 def test_rows_come_in_the_order_of_time_and_names_and_always_the_same(filled):
     one, other = (exported(filled, "csv", **WINDOW).body for _ in range(2))
     assert one == other

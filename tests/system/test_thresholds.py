@@ -152,6 +152,7 @@ def allowance(receiver, **query):
     return found.json
 
 
+@pytest.mark.editions
 def test_an_allowance_is_exact_right_after_the_commit(receiver):
     assert allowance(receiver) | {"asOf": ""} == {"allowed": True, "used": "0", "limit": None, "resetsAt": None,
                                                   "asOf": ""}  # fmt: skip
