@@ -111,7 +111,7 @@ children = []
 for number in range(4):
     child = os.fork()
     if not child:
-        for _ in range(50):
+        for _ in range(25):
             metering.record("used", 10**number, organization_id="acme", metadata={"worker": number})
             reader.force_flush(200)
         deliver()
@@ -130,7 +130,7 @@ def test_pending_usage_of_a_process_that_forks_four_workers_is_counted_once_thro
         done = subprocess.run(
             [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PRE_FORK],
             capture_output=True, text=True, timeout=240, check=False,
-            env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": proxy.url, "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT": "2"},
+            env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": proxy.url, "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT": "1"},
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         proxy.deliver_held()
@@ -138,4 +138,4 @@ def test_pending_usage_of_a_process_that_forks_four_workers_is_counted_once_thro
         proxy.close()
 
     assert sum(proxy.suffered.values()) > proxy.suffered[Fault.NONE]
-    assert totals(receiver.url) == {"used": str(3_000_000 + 50 * 1111)}
+    assert totals(receiver.url) == {"used": str(3_000_000 + 25 * 1111)}
