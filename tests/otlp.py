@@ -20,6 +20,7 @@ PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
 SECOND = 10**9
 DELTA, CUMULATIVE = 1, 2
+TRIES = 10
 
 
 @dataclass
@@ -116,9 +117,14 @@ def post(url: str, body: bytes, content_type: str = PROTOBUF, **headers: str) ->
 
 
 def export(receiver_url: str, request: ExportMetricsServiceRequest, key: str = "") -> Reply:
-    """Send a request to /v1/metrics as protobuf."""
+    """Send a request to /v1/metrics as protobuf; as an SDK does, again while a receiver on a busy machine answers 503."""
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    return post(receiver_url + "/v1/metrics", request.SerializeToString(), **headers)
+    body = request.SerializeToString()
+    for _ in range(TRIES - 1):
+        if (reply := post(receiver_url + "/v1/metrics", body, **headers)).status != 503:  # noqa: PLR2004 - HTTP's own
+            return reply
+        time.sleep(0.2)
+    return post(receiver_url + "/v1/metrics", body, **headers)
 
 
 def get(url: str, key: str = "", **query: str | list[str]) -> Reply:

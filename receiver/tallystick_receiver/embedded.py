@@ -90,7 +90,7 @@ class EmbeddedPostgres:
                 self._server = server
                 break
             except (subprocess.SubprocessError, AssertionError, OSError) as error:
-                # pg_ctl gives up after 10 s; on a busy machine and after a crash it takes longer, and goes on meanwhile.
+                # pg_ctl gives up after 10 s; a start takes longer on a busy machine or after a crash, and goes on.
                 last = error
                 failures += isinstance(error, subprocess.CalledProcessError)
                 if failures == _ATTEMPTS:
