@@ -117,11 +117,11 @@ def post(url: str, body: bytes, content_type: str = PROTOBUF, **headers: str) ->
 
 
 def export(receiver_url: str, request: ExportMetricsServiceRequest, key: str = "") -> Reply:
-    """Send a request to /v1/metrics as protobuf; as an SDK does, again while a receiver on a busy machine answers 503."""
+    """Send a request to /v1/metrics as protobuf; as an SDK does, again while a busy receiver answers 503."""
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     body = request.SerializeToString()
     for _ in range(TRIES - 1):
-        if (reply := post(receiver_url + "/v1/metrics", body, **headers)).status != 503:  # noqa: PLR2004 - HTTP's own
+        if (reply := post(receiver_url + "/v1/metrics", body, **headers)).status != 503:
             return reply
         time.sleep(0.2)
     return post(receiver_url + "/v1/metrics", body, **headers)
