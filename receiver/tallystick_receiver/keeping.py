@@ -77,7 +77,7 @@ def is_kept(dimension: str, spans: Iterable[Span], start: datetime, end: datetim
     ends = [*(span.starts for span in ordered[1:]), end]
     return all(
         span.kept is None or dimension in span.kept
-        for span, until in zip(ordered, ends, strict=True)
+        for span, until in zip(ordered, ends, strict=False)
         if span.starts < end and until > start
     )
 

@@ -81,7 +81,11 @@ def test_what_cannot_be_read_from_what_is_stored_is_refused(receiver, metrics):
 
 @pytest.mark.parametrize(
     ("body", "status"),
-    [({**API_CALLS, "aggregationType": "UNIQUE"}, 501), ({**API_CALLS, "dimensions": ["region"]}, 501),
+    [({**API_CALLS, "aggregationType": "UNIQUE"}, 400), ({**API_CALLS, "uniqueDimension": "region"}, 400),
+     ({**API_CALLS, "aggregationType": "unique", "uniqueDimension": "project"}, 400),
+     ({**API_CALLS, "aggregationType": "unique", "uniqueDimension": "user.id", "dimensions": ["region"]}, 400),
+     ({**API_CALLS, "dimensions": "region"}, 400), ({**API_CALLS, "dimensions": ["org"]}, 400),
+     ({**API_CALLS, "dimensions": [""]}, 400), ({**API_CALLS, "dimensions": [5]}, 400),
      ({"name": "no key"}, 400), ({"key": ""}, 400), ({"key": 5}, 400), ({"key": "a\0"}, 400), ({"key": "\ud800"}, 400),
      ({**API_CALLS, "resetPeriod": "weekly"}, 400), ({**API_CALLS, "colour": "red"}, 400), (["api_calls"], 400),
      (b"{", 400), (b"[" * 100_000, 400), ({"key": "k", "description": "d" * 2_000_000}, 413)],

@@ -80,9 +80,9 @@ class SummaryRoutes:
         self, question: Question, caller: Caller, definition: MetricDefinition | None, unit: str | None
     ) -> _Summary | None:
         """Figures of the metric's one unit; None for a metric that nobody defined or used."""
-        if definition is None:
-            return None
         async with snapshot(self._desk.database, question) as scene:
+            if definition is None:
+                return None
             metrics = _metrics(scene, definition, unit)
             chosen = replace(scene, metrics={m.metric_id: scene.metrics[m.metric_id] for m in metrics})
             averages = definition.aggregation is Aggregation.AVG
@@ -112,14 +112,14 @@ def _metrics(scene: Scene, definition: MetricDefinition, unit: str | None) -> li
     """What the definition reads, or of a unit that is asked for.
 
     Raises:
-        InvalidQuestion: the key came in several units, none of which is the definition's.
+        InvalidQuestion: the key came in several units, of which nobody chose one that came.
     """
     seen = [SeenMetric(**dict(row)) for row in scene.metrics.values()]
     if unit is not None:
         return [metric for metric in seen if metric.unit == unit]
+    units = sorted({metric.unit for metric in seen})
     found = metrics_read_by(definition, seen)
-    if seen and not found:
-        units = sorted({metric.unit for metric in seen})
+    if seen and (not found or (definition.is_seen and len(units) > 1)):
         raise InvalidQuestion(f"the metric comes in several units, which do not add up: choose unit= of {units}")
     return found
 
