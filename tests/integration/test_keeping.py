@@ -25,7 +25,7 @@ def send_all(receiver, points):
 
 def define(receiver, **fields):
     metrics = receiver.url + "/api/v1/metrics"
-    found = [m for m in get(metrics, key="calls").json["metrics"] if m["orgId"] == fields.get("orgId")]
+    found = [m for m in get(metrics + "?key=calls").json["metrics"] if m["orgId"] == fields.get("orgId")]
     if found and found[0]["definedBy"] == "api":
         reply = send("PATCH", f"{metrics}/{found[0]['id']}", {k: v for k, v in fields.items() if k != "orgId"})
     else:

@@ -51,7 +51,7 @@ def test_a_dimension_is_kept_in_a_window_when_it_is_kept_at_each_of_its_times(ru
 def test_a_set_of_dimensions_loses_what_is_not_listed_and_keeps_the_service():
     whole = Stream(
         org="acme", project="web", metric="calls", unit="1", kind="sum", scope="",
-        dimensions=[("n", ["i", "5"]), ("region", ["s", "eu"]), ("service.name", ["s", "api"]), ("x", ["a", [["b", True]]])],
+        dimensions=[("n", ["i", "5"]), ("region", ["s", "eu"]), ("service.name", ["s", "api"]), ("x", ["b", True])],
     )  # fmt: skip
     rule = Rule(key="calls", org=None, starts=HOURS[0], is_own=False, dimensions=("region",))
     kept = kept_set(whole.dims_identity, rule.kept)
