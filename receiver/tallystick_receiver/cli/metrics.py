@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -31,19 +30,7 @@ def metrics() -> None:
 def metrics_list(*, url: str, key: str, org: str | None, as_json: bool) -> None:
     """List definitions."""
     found = run(Client(url, key).pages("/api/v1/metrics", "metrics", orgId=org))
-    names = (
-        "id",
-        "key",
-        "unit",
-        "aggregationType",
-        "uniqueDimension",
-        "resetPeriod",
-        "dimensions",
-        "orgId",
-        "definedBy",
-        "name",
-    )
-    show(found if as_json else [_line(row, names) for row in found], as_json=as_json)
+    show(found if as_json else [_line(row) for row in found], as_json=as_json)
 
 
 @metrics.command("define")
@@ -83,9 +70,14 @@ def metrics_delete(*, url: str, key: str, number: str) -> None:
     click.echo(f"deleted {number}")
 
 
-def _line(row: dict[str, Any], names: Sequence[str]) -> dict[str, object]:
-    kept = row["dimensions"]
-    return {name: row[name] for name in names} | {"dimensions": "all" if kept is None else ", ".join(kept) or "none"}
+def _line(row: dict[str, Any]) -> dict[str, object]:
+    """A definition in a terminal's width."""
+    kept, unique = row["dimensions"], row["uniqueDimension"]
+    return {
+        "id": row["id"], "key": row["key"], "unit": row["unit"],
+        "counts": row["aggregationType"] if unique is None else f"unique {unique}", "resets": row["resetPeriod"],
+        "keeps": "all" if kept is None else ", ".join(kept) or "none", "orgId": row["orgId"],
+    }  # fmt: skip
 
 
 async def _define(client: Client, metric: str, org: str | None, body: dict[str, object]) -> dict[str, object]:

@@ -66,7 +66,7 @@ def _dimensions(base: MetricDefinition, fields: Fields) -> tuple[str, ...] | Non
     if "dimensions" not in fields:
         return base.dimensions
     said = fields.optional_texts("dimensions", count_max=ATTRIBUTES_MAX)
-    return None if said is None else tuple(sorted({_dimension("dimensions", key) for key in said}))
+    return None if said is None else tuple(dict.fromkeys(_dimension("dimensions", key) for key in said))
 
 
 def _dimension(name: str, said: str) -> str:

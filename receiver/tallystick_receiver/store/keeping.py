@@ -191,6 +191,7 @@ async def keep(
     rules = sorted((r for r in await read_rules(connection, [key]) if r.org == org), key=lambda rule: rule.starts)
     last = rules[-1] if rules else None
     is_own = is_there and org is not None
+    dimensions = None if dimensions is None else tuple(sorted(dimensions))
     if last is not None and (last.is_own, last.dimensions) == (is_own, dimensions):
         return None if dimensions is None and len(rules) == 1 else last.starts
     if last is None and dimensions is None and not is_own:
