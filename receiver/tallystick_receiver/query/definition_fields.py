@@ -46,9 +46,14 @@ def changed(base: MetricDefinition, fields: Fields) -> MetricDefinition:
     return found
 
 
-def keeps(definition: MetricDefinition, dimension: str) -> bool:
-    """Whether rollups keep a dimension."""
-    return definition.dimensions is None or dimension in definition.dimensions or dimension in ALWAYS_KEPT
+def keeps(definition: MetricDefinition, dimension: str | None) -> bool:
+    """Whether rollups keep a dimension; what is none (organisation, project) they always keep."""
+    return (
+        dimension is None
+        or definition.dimensions is None
+        or dimension in definition.dimensions
+        or dimension in ALWAYS_KEPT
+    )
 
 
 def _unique(base: MetricDefinition, fields: Fields, aggregation: Aggregation) -> str | None:

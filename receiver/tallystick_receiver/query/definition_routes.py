@@ -174,7 +174,7 @@ async def _watched(connection: asyncpg.Connection, definition: MetricDefinition)
     """Dimensions that thresholds watch and rollups would keep no longer."""
     found = await read_thresholds(connection, org=definition.org, metric=definition.key)
     keys = {dimension_of(threshold.subject_type) for threshold in found}
-    return sorted(key for key in keys if key is not None and not keeps(definition, key))
+    return sorted(key or "" for key in keys if not keeps(definition, key))
 
 
 def _only_own(definition: MetricDefinition, access: Access) -> None:
