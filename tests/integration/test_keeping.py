@@ -1,8 +1,10 @@
 """Which dimensions rollups keep: totals, resends, verification and rebuilding before, across and after a change."""
 
+import itertools
 import json
 import random
-from datetime import datetime
+import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from books import rebuild, verify
@@ -187,6 +189,32 @@ def test_any_order_of_usage_and_changes_through_two_receivers_is_exact(start_rec
     assert by(again, *groups) == before
     sql(database_url, "DELETE FROM usage_dims_kept")
     assert verify(database_url).count > 0 or not any(key[2] is None for key in before)
+
+
+@pytest.mark.editions("postgresql")
+def test_changes_while_two_receivers_store_usage_leave_no_point_between_two_rules(start_receiver, database_url):
+    """Each batch is a quarter of an hour later than the one before, so that some are under way past any change."""
+    receivers = [start_receiver(*AHEAD), start_receiver(*AHEAD)]
+    base, numbers, stopping = now_ns() // QUARTER * QUARTER, itertools.count(), threading.Event()
+
+    def store(receiver):
+        while not stopping.is_set():
+            number = next(numbers)
+            send_all(receiver, [calls(n, base + number * QUARTER + SECOND + n) for n in range(3)])
+
+    threads = [threading.Thread(target=store, args=(receiver,)) for receiver in receivers]
+    for thread in threads:
+        thread.start()
+    try:
+        for n in range(20):
+            define(receivers[n % 2], dimensions=[["region"], [], None, ["conversation.id"]][n % 4])
+    finally:
+        stopping.set()
+        for thread in threads:
+            thread.join()
+    assert by(receivers[0]) == {("acme",): 6 * next(numbers)}
+    start = datetime.fromtimestamp(base / SECOND, UTC).replace(hour=0, minute=0)
+    assert verify(database_url, start=start, end=start + timedelta(days=2 + next(numbers) // 96)).count == 0
 
 
 def test_a_dimension_that_a_threshold_watches_cannot_be_dropped(start_receiver):
