@@ -31,6 +31,7 @@ from tallystick_receiver.query.export_routes import ExportRoutes
 from tallystick_receiver.query.health import health
 from tallystick_receiver.query.problem import answer, problem
 from tallystick_receiver.query.quarantine_routes import QuarantineRoutes
+from tallystick_receiver.query.subscription_routes import SubscriptionRoutes
 from tallystick_receiver.query.summary_routes import SummaryRoutes
 from tallystick_receiver.query.threshold_routes import ThresholdRoutes
 from tallystick_receiver.query.usage_routes import UsageRoutes
@@ -40,9 +41,11 @@ from tallystick_receiver.settings import Settings
 from tallystick_receiver.store.audit import Audit
 from tallystick_receiver.store.balance import Patience, balancer
 from tallystick_receiver.store.database import Database
+from tallystick_receiver.store.duty import Duty
 from tallystick_receiver.store.evaluate import evaluator
 from tallystick_receiver.store.keys import read_keys
 from tallystick_receiver.store.roll import roller
+from tallystick_receiver.store.tell import teller
 from tallystick_receiver.store.upkeep import StoragePlan, upkeep
 from tallystick_receiver.store.writer import UsageWriter
 from tallystick_receiver.streams import Streams
@@ -97,6 +100,7 @@ class Receiver:
                 late=patience.late,
                 now_ns=now_ns,
             ),
+            told(database, settings, now_ns),
             balancer(database, self.telemetry, patience, seconds=settings.balance_seconds, now_ns=now_ns),
             roller(database, self.telemetry, seconds=settings.roll_seconds, rows_max=settings.roll_rows_max),
             upkeep(database, self.telemetry, storage_plan(settings), seconds=settings.upkeep_seconds, now_ns=now_ns),
@@ -118,7 +122,7 @@ class Receiver:
             CompletenessRoutes(books, self.gate, now_ns=now_ns),
             QuarantineRoutes(database, self.gate, self._otlp.replay, now_ns=now_ns),
             DefinitionRoutes(database, self.gate, now_ns=now_ns), ThresholdRoutes(database, self.gate, now_ns=now_ns),
-            AlertRoutes(database, self.gate, now_ns=now_ns),
+            SubscriptionRoutes(database, self.gate, now_ns=now_ns), AlertRoutes(database, self.gate, now_ns=now_ns),
             AllowanceRoutes(database, self.gate, now_ns=now_ns, hold_seconds=settings.level_hold_seconds),
         )  # fmt: skip
         self._feed = Feed(database)
@@ -224,6 +228,14 @@ class Receiver:
         return request.path.rstrip("/") == self.settings.metrics_path.rstrip("/") or request.path.startswith("/v1/")
 
 
+def told(database: Database, settings: Settings, now_ns: Callable[[], int]) -> Duty:
+    """The duty of telling usage, as the settings want it."""
+    return teller(
+        database, seconds=settings.tell_seconds, grace=timedelta(seconds=settings.close_seconds),
+        late=timedelta(seconds=settings.late_seconds_max), hold_seconds=settings.level_hold_seconds, now_ns=now_ns,
+    )  # fmt: skip
+
+
 def storage_plan(settings: Settings) -> StoragePlan:
     """What the settings say about the storage."""
     return StoragePlan(
@@ -233,6 +245,7 @@ def storage_plan(settings: Settings) -> StoragePlan:
         ),
         chunk=timedelta(hours=settings.points_chunk_hours),
         columnstore_after=timedelta(days=settings.columnstore_after_days),
+        events=timedelta(days=settings.keep_events_days) if settings.keep_events_days else None,
     )  # fmt: skip
 
 

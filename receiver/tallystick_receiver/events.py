@@ -14,6 +14,8 @@ class EventType(StrEnum):
     """What may happen."""
 
     METRIC_DEFINED = "metric.defined"
+    USAGE_RECORDED = "usage.recorded"
+    USAGE_AGGREGATED = "usage.aggregated"
     THRESHOLD_APPROACHING = "threshold.approaching"
     THRESHOLD_EXCEEDED = "threshold.exceeded"
     THRESHOLD_RETRACTED = "threshold.retracted"

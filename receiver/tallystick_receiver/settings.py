@@ -71,12 +71,17 @@ class Settings:
     keep_daily_days: int = _setting(
         0, "age at which rollups by day are dropped, never before those by hour; 0: never", zero=True
     )
+    keep_events_days: int = _setting(100, "age at which events are dropped; 0: never", zero=True)
     points_chunk_hours: int = _setting(24, "span of a chunk of points on TimescaleDB")
     columnstore_after_days: int = _setting(9, "age at which chunks are compressed (TimescaleDB's community edition)")
     balance_seconds: float = _setting(2.0, "pause between two comparisons of what was announced with what arrived")
     gap_grace_seconds: float = _setting(30.0, "what is announced and missing for so long is a known gap")
     silent_seconds_min: float = _setting(60.0, "a sender is silent after three intervals without news, not before this")
     evaluate_seconds: float = _setting(0.5, "pause between two evaluations of thresholds whose usage changed")
+    tell_seconds: float = _setting(
+        1.0, "pause between two rounds that make events of usage (usage.recorded, usage.aggregated)"
+    )
+    close_seconds: float = _setting(60.0, "usage.aggregated of an hour, day or month is sent so long after its end")
     upkeep_seconds: float = _setting(600.0, "pause between two rounds of partitions, policies and retention")
     audit_seconds: float = _setting(900.0, "pause between two days that the audit verifies")
     query_seconds_max: float = _setting(30.0, "time that one query may take")

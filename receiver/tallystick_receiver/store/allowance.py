@@ -101,8 +101,9 @@ async def _use(
 ) -> tuple[Decimal | None, Period]:  # fmt: skip
     known = [metric for metric in seen if metric.key == threshold.metric]
     period = threshold.period(now, definition)
+    read = metrics_read_by(definition, known)
     figures = await read_figures(
         connection, period, threshold.subject_type, [(threshold.org, threshold.subject)],
-        [Reading(definition, metrics_read_by(definition, known))], hold,
+        [Reading(definition, read)], hold,
     )  # fmt: skip
-    return used_of(threshold, definition, known, figures), period
+    return used_of(threshold, definition, read, figures, is_seen=bool(known)), period

@@ -19,8 +19,10 @@ from tallystick_receiver.store.cumulative import Converted, convert
 from tallystick_receiver.store.keeping import Held, Keeper
 from tallystick_receiver.store.pgcopy import received_array
 from tallystick_receiver.store.quarantine import write_quarantine
+from tallystick_receiver.store.recorded import RECORDED_COLUMNS, recorded_chunks
 from tallystick_receiver.store.records import write_records
 from tallystick_receiver.store.statements import statement
+from tallystick_receiver.store.subscriptions import Listeners
 
 if TYPE_CHECKING:
     import asyncpg
@@ -39,6 +41,7 @@ async def commit(
     refused: list[RefusedPoint],
     attendance: Attendance,
     keeper: Keeper,
+    listeners: Listeners,
     now_ns: int,
     quarantine_rows_max: int,
 ) -> tuple[Staged, Converted, int]:
@@ -68,6 +71,9 @@ async def commit(
                 await _copy(connection, "usage_point", rows.POINT_COLUMNS, [copy])
             reduced, kept = await keeper.reduced(connection, staged.points)
             await _copy(connection, "usage_delta", rows.DELTA_COLUMNS, rows.delta_chunks(deltas_of(reduced)))
+            heard = listeners.heard(staged.points)
+            if len(heard):
+                await _copy(connection, "usage_recorded", RECORDED_COLUMNS, recorded_chunks(heard, now_ns))
         now = datetime.fromtimestamp(now_ns / 1e9, UTC)
         present = await attendance.write(connection, announceable, announcements, now)
         lost = await write_quarantine(connection, refused, now_ns, quarantine_rows_max) if refused else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from tallystick_receiver.events import Event, StoredEvent
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from tallystick_receiver.store.database import Database
 
 _ORDER: Final = 0x7A11_0007
+_DROPPED_AT_ONCE: Final = 10_000
 
 
 async def write_events(connection: asyncpg.Connection, events: Sequence[Event]) -> None:
@@ -57,3 +59,28 @@ async def last_event(database: Database) -> int:
     async with database.reading() as connection:
         number: int = await connection.fetchval(statement("read_last_event"))
     return number
+
+
+async def dropped_until(database: Database) -> int:
+    """The number of the last event that was dropped for its age; 0 where none was.
+
+    Whoever asks after reading events learns whether one was missing among them.
+
+    Raises:
+        Unavailable: the database is out of reach.
+    """
+    async with database.reading() as connection:
+        number: int = await connection.fetchval(statement("read_dropped_events"))
+    return number
+
+
+async def drop_events(connection: asyncpg.Connection, before: datetime) -> int:
+    """Drop events of before a time, from the first one on: what is kept has no holes.
+
+    Returns:
+        How many.
+    """
+    dropped = 0
+    while count := await connection.fetchval(statement("drop_events"), before, _DROPPED_AT_ONCE):
+        dropped += count
+    return dropped

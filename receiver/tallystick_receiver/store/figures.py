@@ -10,14 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from tallystick_receiver.definitions import (
-    Aggregation,
-    Figures,
-    MetricDefinition,
-    SeenMetric,
-    metrics_read_by,
-    used,
-)
+from tallystick_receiver.definitions import Aggregation, Figures, MetricDefinition, SeenMetric, used
 from tallystick_receiver.identity import org_id_of
 from tallystick_receiver.question import Question
 from tallystick_receiver.store.distinct import Whose, read_distinct, unkept
@@ -131,12 +124,19 @@ def joined(figures: Figures, row: UsageRow) -> Figures:
 
 
 def used_of(
-    threshold: Threshold, definition: MetricDefinition, seen: Iterable[SeenMetric], figures: Mapping[Used, Figures]
-) -> Decimal | None:
-    """How much of a threshold is used; None where that is not known."""
-    known = list(seen)
-    metrics = metrics_read_by(definition, known)
-    if known and not metrics:
+    threshold: Threshold, definition: MetricDefinition, metrics: Sequence[SeenMetric], figures: Mapping[Used, Figures],
+    *, is_seen: bool,
+) -> Decimal | None:  # fmt: skip
+    """How much of a threshold is used; None where that is not known.
+
+    Args:
+        threshold: whose.
+        definition: how its metric is read.
+        metrics: what the definition reads.
+        figures: what was stored of them.
+        is_seen: whether there is any usage of that key, read or not.
+    """
+    if is_seen and not metrics:
         return None
     unit = metrics[0].unit if metrics else definition.unit
     key = Used(threshold.org, threshold.subject, threshold.metric, unit)

@@ -57,6 +57,7 @@ async def rebuild_rollups(
             await connection.execute(statement("clear_rollups"), *window)
             done = await connection.execute(statement("rebuild_quarters"), *window)
             await connection.execute(statement("rebuild_days"), *window)
+            await connection.execute(statement("roll_rebuilt"), *window)
             written += int(done.split()[-1])
             progress(day.date())
     return written
