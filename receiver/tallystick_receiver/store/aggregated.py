@@ -25,6 +25,8 @@ from tallystick_receiver.question import Question
 from tallystick_receiver.store.database import READING
 from tallystick_receiver.store.events import write_events
 from tallystick_receiver.store.recorded import pieces
+from tallystick_receiver.store.retention import dropped_before
+from tallystick_receiver.store.scene import Scene
 from tallystick_receiver.store.statements import statement
 from tallystick_receiver.store.usage import UsageRow, read_rows
 from tallystick_receiver.subscriptions import Subscription, is_wanted
@@ -106,10 +108,12 @@ async def _totals(
         org=None, project=None, types=(), start=start, end=end, zone=_UTC, group_by=("org",), filters={}
     )  # fmt: skip
     totals: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    scene = Scene(
+        connection=connection, kept_from=await dropped_before(connection), metrics=metrics,
+        orgs=[row["org_id"] for row in rows],
+    )  # fmt: skip
     try:
-        found = await read_rows(
-            connection, question, [row["org_id"] for row in rows], metrics, hold, _ROWS_MAX, integrals=False
-        )  # fmt: skip
+        found = await read_rows(scene, question, hold, _ROWS_MAX, integrals=False)
     except InvalidQuestion as error:
         _log.warning("the period from %s is not told: %s", start, error)
         return totals

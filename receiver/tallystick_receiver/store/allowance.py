@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from tallystick_receiver.definitions import Aggregation, MetricDefinition, SeenMetric, metrics_read_by
+from tallystick_receiver.definitions import MetricDefinition, SeenMetric, metrics_read_by
 from tallystick_receiver.periods import Period
 from tallystick_receiver.store.definitions import definition_for, read_seen
-from tallystick_receiver.store.figures import read_figures, used_of
+from tallystick_receiver.store.figures import Reading, read_figures, used_of
 from tallystick_receiver.store.thresholds import read_thresholds_on
 from tallystick_receiver.thresholds import Action, Threshold
 
@@ -103,7 +103,7 @@ async def _use(
     period = threshold.period(now, definition)
     read = metrics_read_by(definition, known)
     figures = await read_figures(
-        connection, period, threshold.subject_type, [(threshold.org, threshold.subject)], read, hold,
-        averages=definition.aggregation is Aggregation.AVG,
+        connection, period, threshold.subject_type, [(threshold.org, threshold.subject)],
+        [Reading(definition, read)], hold,
     )  # fmt: skip
     return used_of(threshold, definition, read, figures, is_seen=bool(known)), period

@@ -14,13 +14,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from tallystick_receiver.definitions import (
-    Aggregation,
-    Figures,
-    MetricDefinition,
-    SeenMetric,
-    metrics_read_by,
-)
+from tallystick_receiver.definitions import Figures, MetricDefinition, SeenMetric, metrics_read_by
 from tallystick_receiver.errors import InvalidQuestion
 from tallystick_receiver.events import Event, new_event
 from tallystick_receiver.growth import Growth, Quarter, room
@@ -31,7 +25,7 @@ from tallystick_receiver.store.database import READING
 from tallystick_receiver.store.definitions import define_seen, read_definitions, read_seen
 from tallystick_receiver.store.duty import Duty
 from tallystick_receiver.store.events import write_events
-from tallystick_receiver.store.figures import Used, read_figures, used_of
+from tallystick_receiver.store.figures import Reading, Used, read_figures, used_of
 from tallystick_receiver.store.statements import statement
 from tallystick_receiver.store.thresholds import read_alerts, read_thresholds_of
 from tallystick_receiver.thresholds import Alert, Reached, Threshold, changes, crossing_content, recipients_of
@@ -237,20 +231,13 @@ async def _figures(
     hold: Hold,
 ) -> dict[Used, Figures] | None:  # fmt: skip
     """What these subjects used; None, with a word in the log, where the period reaches before what is kept."""
-    metrics: dict[int, SeenMetric] = {}
-    averages = False
-    for threshold in members:
-        definition = meanings.of(threshold)
-        for metric in meanings.read_by(definition) if definition else ():
-            metrics[metric.metric_id] = metric
-        averages |= definition is not None and definition.aggregation is Aggregation.AVG
-    if not metrics:
+    defined = {definition.id: definition for one in members if (definition := meanings.of(one)) is not None}
+    readings = [Reading(one, meanings.read_by(one)) for one in defined.values()]
+    if not any(reading.metrics for reading in readings):
         return {}
     subjects = [(threshold.org, threshold.subject) for threshold in members]
     try:
-        return await read_figures(
-            connection, period, subject_type, subjects, metrics.values(), hold, averages=averages
-        )  # fmt: skip
+        return await read_figures(connection, period, subject_type, subjects, readings, hold)
     except InvalidQuestion as error:
         _log.warning("thresholds of the period from %s are not evaluated: %s", period.start, error)
         return None
