@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+INSTALL_SECONDS = 300
 CACHE = Path(__file__).parents[1] / ".cache"
 
 
@@ -19,7 +20,7 @@ def install(folder, command, **options):
         folder.mkdir(parents=True)
         options.pop("prepare", lambda _: None)(folder)
         try:
-            subprocess.run(command, check=True, capture_output=True, text=True, timeout=300, **options)
+            subprocess.run(command, check=True, capture_output=True, text=True, timeout=INSTALL_SECONDS, **options)
         except (OSError, subprocess.SubprocessError) as error:
             pytest.skip(f"{command[0]} cannot install {folder.name}: {getattr(error, 'stderr', '') or error}")
         done.touch()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import pytest
 import pytest_asyncio
-from cached import CACHE, install
+from cached import CACHE, INSTALL_SECONDS, install
 from conftest import ReceiverProcess, fresh_database
 from fault.actors import Postgres
 from months import Months
@@ -30,6 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/browser/" in item.nodeid and isinstance(item, pytest.Function):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+            item.add_marker(pytest.mark.timeout(INSTALL_SECONDS + 300))
 
 
 @dataclass
