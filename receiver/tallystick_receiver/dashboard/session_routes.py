@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from tallystick_receiver.access import Gate
 
 _PATH: Final = "/api/v1/session"
-_BYTES_MAX: Final = 4096
+_BYTES_MAX: Final = 16384
+_KEY_LENGTH_MAX: Final = 1000
 
 
 class SessionRoutes:
@@ -72,7 +73,7 @@ async def _key_of(request: web.Request) -> str:
     except ValueError:
         content = None
     key = content.get("key") if isinstance(content, dict) else None
-    if not isinstance(key, str) or not key.strip():
+    if not isinstance(key, str) or not key.strip() or len(key) > _KEY_LENGTH_MAX:
         raise InvalidQuestion('send {"key": "tsk_..."}')
     return key.strip()
 

@@ -13,12 +13,12 @@ export const groupName = (by) => NAMES[by] ?? by;
 export const isTime = (by) => TIMES.has(by);
 
 /** Rows of an answer as {name, quantity, before}, of one metric; names are texts, null stays null. */
-export function groupsOf(rows, beforeRows, by) {
+export function groupsOf(rows, beforeRows, by, isCompared = true) {
   const before = new Map(beforeRows.map((row) => [row[by], row]));
   const found = rows.map((row) => ({
     name: row[by],
     quantity: row.quantity,
-    before: before.has(row[by]) ? before.get(row[by]).quantity : "0",
+    before: before.has(row[by]) ? before.get(row[by]).quantity : isCompared ? "0" : null,
   }));
   const gone = beforeRows.filter((row) => !rows.some((own) => own[by] === row[by]));
   if (!isTime(by))

@@ -5,6 +5,9 @@ import { sum } from "./decimal.js";
 import { bucketKey } from "./period.js";
 
 const BEFORE_SECONDS = 30;
+const COST = 10;
+const TYPES_MAX = 40;
+const NOTHING = { rows: [], totals: [] };
 const SERIES_MAX = 8;
 
 /** /api/usage of a state in a period. */
@@ -12,42 +15,91 @@ export function usage(state, period, groupBy, signal, more = {}) {
   return ask("/api/usage", { ...filtersOf(state), from: period.from, to: period.to, groupBy, ...more }, { signal });
 }
 
-/** Answers that change slowly (earlier periods, names), asked again twice a minute at most. */
+/** Answers that change slowly or cost much: asked again after half a minute, or after ten times what they took. */
 export class Slow {
   #found = new Map();
+  #again;
 
-  async get(name, question) {
+  /** `again` is called when an answer that nobody waited for has come. */
+  constructor(again) {
+    this.#again = again;
+  }
+
+  /** An answer, waited for. */
+  async get(name, question, isPaced = false) {
     const known = this.#found.get(name);
-    if (known && performance.now() - known.at < BEFORE_SECONDS * 1000) return known.answer;
+    if (known && performance.now() < known.until) return known.answer;
+    const began = performance.now();
     const answer = await question();
-    this.#found.set(name, { at: performance.now(), answer });
+    const took = performance.now() - began;
+    const kept = isPaced ? Math.min(COST * took, BEFORE_SECONDS * 1000) : BEFORE_SECONDS * 1000;
+    this.#found.set(name, { until: performance.now() + kept, answer });
     return answer;
   }
-}
 
-/** Usage of the period before; an empty answer where nothing is compared. */
-export async function usageBefore(state, period, groupBy, slow, signal, more = {}) {
-  if (!state.compare || period.before.isEmpty) return { rows: [], totals: [] };
-  const name = JSON.stringify([groupBy, period.before, more]);
-  try {
-    return await slow.get(name, () => usage(state, period.before, groupBy, signal, more));
-  } catch (problem) {
-    // What the period before needs may be dropped already (keep_hourly_days): the figures of this one stand by themselves.
-    if (problem.status === 400) return { rows: [], totals: [], isRefused: true };
-    throw problem;
+  /** An answer if there is one, else what stands for it until it is there: the page does not wait. */
+  later(name, question, instead) {
+    const known = this.#found.get(name);
+    if (known && performance.now() < known.until) return known.answer;
+    this.#found.set(name, { until: Infinity, answer: known?.answer ?? instead });
+    question().then(
+      (answer) => {
+        this.#found.set(name, { until: performance.now() + BEFORE_SECONDS * 1000, answer });
+        this.#again();
+      },
+      () => this.#found.delete(name),
+    );
+    return known?.answer ?? instead;
   }
 }
 
-/** Names to choose from: organisations and, in the chosen one, projects. */
-export async function knownNames(state, period, slow, signal) {
+/**
+ * All metrics over time. Levels cost more than sums, since they are integrated: once it is known which metrics are
+ * levels, sums are asked in each round and the whole only as often as it is cheap.
+ */
+export async function everything(state, period, slow, signal) {
+  const groupBy = `type,${period.bucket}`;
+  const question = async () => ({ ...(await usage(state, period, groupBy, signal)), at: performance.now() });
+  const began = performance.now();
+  const whole = await slow.get(`everything ${period.from} ${period.to}`, question, true);
+  const sums = sumsOf(whole);
+  if (whole.at >= began || !sums.length || sums.length > TYPES_MAX) return whole.at >= began ? whole : question();
+  const live = await usage(state, period, groupBy, signal, { type: sums });
+  const levels = (rows) => rows.filter(({ level }) => level);
+  const isWorse = whole.completeness.state !== "complete" && live.completeness.state === "complete";
+  return {
+    rows: [...live.rows, ...levels(whole.rows)],
+    totals: [...live.totals, ...levels(whole.totals)],
+    completeness: isWorse ? whole.completeness : live.completeness,
+  };
+}
+
+/** Usage of the period before; an empty answer where nothing is compared, or until it is there. */
+export function usageBefore(state, period, groupBy, slow, signal, more = {}) {
+  if (!state.compare || period.before.isEmpty) return NOTHING;
+  const name = JSON.stringify([groupBy, period.before, more]);
+  const question = () =>
+    usage(state, period.before, groupBy, signal, more).catch((problem) => {
+      // What it needs may be dropped already (keep_hourly_days): the figures of this period stand by themselves.
+      if (problem.status === 400) return { ...NOTHING, isRefused: true };
+      throw problem;
+    });
+  return slow.later(name, question, { ...NOTHING, isRefused: true, isPending: true });
+}
+
+/** Names to choose from: organisations and, in the chosen one, projects. `types` are sums, which are cheap. */
+export function knownNames(state, period, slow, signal, types = []) {
   const everybody = { ...state, org: null, project: null, filters: [] };
-  const answer = await slow.get(`names ${period.from} ${period.to}`, () =>
-    usage(everybody, period, "org,project", signal),
-  );
+  const asked = types.length && types.length <= TYPES_MAX ? { type: types } : {};
+  const question = () => usage(everybody, period, "org,project", signal, asked);
+  const answer = slow.later(`names ${period.from} ${period.to}`, question, NOTHING);
   const rows = answer.rows.filter(({ org }) => state.org === null || org === state.org);
   const unique = (values) => [...new Set(values.filter((value) => value !== null))].sort();
   return { orgs: unique(answer.rows.map(({ org }) => org)), projects: unique(rows.map(({ project }) => project)) };
 }
+
+/** The types of an answer that are sums. */
+export const sumsOf = (answer) => [...new Set(answer.totals.filter(({ level }) => !level).map(({ type }) => type))];
 
 /** One metric in one unit: its id in addresses is its type, with the unit where a type has several. */
 export function metricsOf(now, before) {

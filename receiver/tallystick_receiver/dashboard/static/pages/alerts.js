@@ -15,7 +15,7 @@ const TYPES = "threshold.approaching,threshold.exceeded";
 
 /** See usage.js. Allowances are asked four times a minute, since each is a question of its own. */
 export function open(state, context) {
-  const slow = new Slow();
+  const slow = new Slow(context.again);
   const unitOf = async (key, signal) =>
     (await slow.get(`unit ${key}`, () => ask("/api/v1/metrics", { key }, { signal }))).metrics[0]?.unit ?? "";
   const happened = { events: [], after: null };

@@ -5,32 +5,29 @@ import { filters } from "../filters.js";
 import { groupName, groupsOf, groupTable, isTime } from "../groups.js";
 import { completeness, panel, quantity } from "../parts.js";
 import { periodOf } from "../period.js";
-import { knownNames, metricsOf, Slow, usage, usageBefore } from "../usage_answers.js";
+import { knownNames, metricsOf, Slow, sumsOf, usage, usageBefore } from "../usage_answers.js";
 
 export const title = "Breakdown";
 const LEVELS = ["org", "project", "service.name", "user.id", "day", "hour"];
 
 /** See usage.js. */
 export function open(state, context) {
-  const slow = new Slow();
+  const slow = new Slow(context.again);
   return async (signal) => {
     const period = periodOf(state);
-    const [all, before, known] = await Promise.all([
-      usage(state, period, "type", signal),
-      usageBefore(state, period, "type", slow, signal),
-      knownNames(state, period, slow, signal),
-    ]);
+    const all = await slow.get(`all ${period.from} ${period.to}`, () => usage(state, period, "type", signal), true);
+    const before = usageBefore(state, period, "type", slow, signal);
+    const known = knownNames(state, period, slow, signal, sumsOf(all));
     const metrics = metricsOf(all, before);
     const metric = metrics.find(({ id }) => id === state.metric) ?? metrics[0];
     const by = state.by ?? ((context.session.orgId ?? state.org) ? "project" : "org");
     const scene = { state, context, period, all, known, metrics, metric, by };
     if (metric) {
       const own = ({ type, unit }) => type === metric.type && unit === metric.unit;
-      const [whole, wholeBefore] = await Promise.all([
-        usage(state, period, `type,${by}`, signal, { type: metric.type }),
-        isTime(by) ? { rows: [] } : usageBefore(state, period, `type,${by}`, slow, signal, { type: metric.type }),
-      ]);
-      scene.groups = groupsOf(whole.rows.filter(own), wholeBefore.rows.filter(own), by);
+      const more = { type: metric.type };
+      const whole = await usage(state, period, `type,${by}`, signal, more);
+      const earlier = isTime(by) ? { rows: [] } : usageBefore(state, period, `type,${by}`, slow, signal, more);
+      scene.groups = groupsOf(whole.rows.filter(own), earlier.rows.filter(own), by, !earlier.isRefused);
       scene.total = whole.totals.find(own)?.quantity ?? null;
     }
     return { content: page(scene) };

@@ -13,17 +13,17 @@ const LISTED_MAX = 50;
 
 /** See usage.js. */
 export function open(state, context) {
-  const slow = new Slow();
+  const slow = new Slow(context.again);
   const replays = new Map();
   return async (signal) => {
     const period = periodOf(state);
     const own = { orgId: state.org, from: period.from, to: period.to, tz: state.tz };
-    const [books, refused, health, known] = await Promise.all([
+    const [books, refused, health] = await Promise.all([
       ask("/api/v1/completeness", own, { signal }),
       ask("/api/v1/quarantine", { orgId: state.org, limit: LISTED_MAX }, { signal }),
       ask("/healthz", {}, { signal }),
-      knownNames(state, period, slow, signal),
     ]);
+    const known = knownNames(state, period, slow, signal);
     return { content: page({ state, context, books, refused, health, known, replays }) };
   };
 }

@@ -7,21 +7,29 @@ import { filters } from "../filters.js";
 import { groupName, groupsOf, groupTable } from "../groups.js";
 import { completeness, growth, panel, quantity, sparkline } from "../parts.js";
 import { bucketKey, bucketsOf, periodOf, plus } from "../period.js";
-import { emptiness, knownNames, metricsOf, seriesOf, Slow, usage, usageBefore } from "../usage_answers.js";
+import {
+  emptiness,
+  everything,
+  knownNames,
+  metricsOf,
+  seriesOf,
+  Slow,
+  sumsOf,
+  usage,
+  usageBefore,
+} from "../usage_answers.js";
 
 export const title = "Usage";
 
 /** A round asks and returns what to show; `after` runs when it is on the screen. */
 export function open(state, context) {
-  const slow = new Slow();
+  const slow = new Slow(context.again);
   const palette = new Palette();
   return async (signal) => {
     const period = periodOf(state);
-    const [all, before, known] = await Promise.all([
-      usage(state, period, `type,${period.bucket}`, signal),
-      usageBefore(state, period, "type", slow, signal),
-      knownNames(state, period, slow, signal),
-    ]);
+    const all = await everything(state, period, slow, signal);
+    const before = usageBefore(state, period, "type", slow, signal);
+    const known = knownNames(state, period, slow, signal, sumsOf(all));
     const metrics = metricsOf(all, before);
     const metric = metrics.find(({ id }) => id === state.metric) ?? metrics[0];
     const by = state.by ?? ((state.org ?? context.session.orgId) ? "project" : "org");
@@ -46,12 +54,12 @@ export function open(state, context) {
 
 async function answersOf({ state, period, metric, by, slow, signal }) {
   const own = ({ type, unit }) => type === metric.type && unit === metric.unit;
-  const [overTime, whole, wholeBefore] = await Promise.all([
+  const [overTime, whole] = await Promise.all([
     usage(state, period, `type,${period.bucket},${by}`, signal, { type: metric.type }),
     usage(state, period, `type,${by}`, signal, { type: metric.type }),
-    usageBefore(state, period, `type,${by}`, slow, signal, { type: metric.type }),
   ]);
-  const groups = groupsOf(whole.rows.filter(own), wholeBefore.rows.filter(own), by);
+  const wholeBefore = usageBefore(state, period, `type,${by}`, slow, signal, { type: metric.type });
+  const groups = groupsOf(whole.rows.filter(own), wholeBefore.rows.filter(own), by, !wholeBefore.isRefused);
   const buckets = bucketsOf(period, state.tz);
   const series = seriesOf(overTime.rows.filter(own), groups, by, buckets, period.bucket, Boolean(metric.level));
   return { groups, buckets, series, total: whole.totals.find(own)?.quantity ?? null };
@@ -80,9 +88,11 @@ function span(state, period) {
 function comparison({ state, context, period, before }) {
   const text = !state.compare
     ? "not compared"
-    : before.isRefused
-      ? "the period before is not kept any more"
-      : `compared with ${period.beforeName}`;
+    : before.isPending
+      ? "comparing …"
+      : before.isRefused
+        ? "the period before is not kept any more"
+        : `compared with ${period.beforeName}`;
   return [
     h("span", {}, ` · ${text} `),
     h(
