@@ -1,4 +1,4 @@
-"""Records of metrics that are defined as each type of aggregation, in each period, against a recomputation of our own."""
+"""Records of metrics of each type of aggregation, in each period, against a recomputation in plain words."""
 
 import itertools
 import json
@@ -56,9 +56,8 @@ def summary(url, key, **query):
 
 def facts():
     """(user, time, quantity), many near the change of the clocks, some at one time, some on borders of hours."""
-    chance, found = random.Random(7), []
-    for _ in range(60):
-        found.append((chance.choice(USERS), CHANGE + timedelta(seconds=chance.randrange(-90_000, 90_000))))
+    chance = random.Random(7)
+    found = [(chance.choice(USERS), CHANGE + timedelta(seconds=chance.randrange(-90_000, 90_000))) for _ in range(60)]
     found += [(chance.choice(USERS), CHANGE + timedelta(minutes=30 * n)) for n in range(-6, 7)]
     found += [("ada", CHANGE), ("ada", CHANGE), ("bob", CHANGE + timedelta(days=20))]
     return [(user, time, chance.choice([0, 0, 1, 25, 1250]) / Decimal(10)) for user, time in found]
@@ -67,20 +66,17 @@ def facts():
 def expected(aggregation, inside):
     """What one aggregation makes of (user, time, quantity), in plain words."""
     quantities = [quantity for _, _, quantity in inside]
-    if aggregation == "COUNT":
-        return Decimal(len(inside))
-    if aggregation == "UNIQUE":
-        return Decimal(len({user for user, _, quantity in inside if quantity}))
-    if aggregation == "SUM":
-        return sum(quantities, Decimal(0))
-    if not inside:
-        return None
-    if aggregation == "AVG":
-        return Context(prec=38).divide(sum(quantities), Decimal(len(inside)))
-    if aggregation == "LAST":
-        newest = {user: max((time, quantity) for who, time, quantity in inside if who == user) for user, _, _ in inside}
-        return sum((quantity for _, quantity in newest.values()), Decimal(0))
-    return (max if aggregation == "MAX" else min)(quantities)
+    newest = {user: max((time, quantity) for who, time, quantity in inside if who == user) for user, _, _ in inside}
+    total = sum(quantities, Decimal(0))
+    return {
+        "COUNT": Decimal(len(inside)),
+        "SUM": total,
+        "AVG": Context(prec=38).divide(total, Decimal(len(inside))) if inside else None,
+        "MAX": max(quantities, default=None),
+        "MIN": min(quantities, default=None),
+        "LAST": sum((quantity for _, quantity in newest.values()), Decimal(0)) if inside else None,
+        "UNIQUE": Decimal(len({user for user, _, quantity in inside if quantity})),
+    }[aggregation]
 
 
 def windows():
