@@ -28,7 +28,7 @@ from tallystick_receiver.store.events import write_events
 from tallystick_receiver.store.figures import Reading, Used, read_figures, used_of
 from tallystick_receiver.store.statements import statement
 from tallystick_receiver.store.thresholds import read_alerts, read_thresholds_of
-from tallystick_receiver.thresholds import Reached, Threshold, changes, crossing_content
+from tallystick_receiver.thresholds import Alert, Reached, Threshold, changes, crossing_content, recipients_of
 
 if TYPE_CHECKING:
     import asyncpg
@@ -184,9 +184,9 @@ class Evaluation:
                 if figures is None:
                     writes.lack(quarters, Decimal(0))
                     continue
-                levels = {*threshold.levels, *(alert.percent for alert in alerts if alert.concerns(threshold))}
+                concerned = [alert for alert in alerts if alert.concerns(threshold)]
                 lacking = _judge(
-                    threshold, period, levels, before.get(threshold.id, {}), meanings, figures, now, writes
+                    threshold, period, concerned, before.get(threshold.id, {}), meanings, figures, now, writes
                 )
                 writes.lack(quarters, lacking)
         growth.looked(writes.lacking)
@@ -254,7 +254,7 @@ async def _before(
 
 
 def _judge(
-    threshold: Threshold, period: Period, levels: Iterable[int], before: dict[int, Reached], meanings: _Meanings,
+    threshold: Threshold, period: Period, alerts: list[Alert], before: dict[int, Reached], meanings: _Meanings,
     figures: dict[Used, Figures], now: datetime, writes: _Writes,
 ) -> Decimal | None:  # fmt: skip
     """What is new of one threshold in one period, and what is lacking to its next level."""
@@ -264,11 +264,13 @@ def _judge(
     amount = used_of(
         threshold, definition, meanings.read_by(definition), figures, is_seen=threshold.metric in meanings.seen
     )  # fmt: skip
+    levels = {*threshold.levels, *(alert.percent for alert in alerts)}
     for change in changes(amount, threshold.amount, levels, before):
         reached = change.reached
         writes.crossings.append(
             (threshold.id, period.start, period.end, change.level, reached.is_over, reached.times)
         )  # fmt: skip
         content = crossing_content(threshold, definition, period, amount or Decimal(0), change, now)
-        writes.events.append(new_event(change.type, org=threshold.org, at=now, content=content))
+        told = recipients_of(threshold, alerts, change.level)
+        writes.events.append(new_event(change.type, org=threshold.org, at=now, content=content, recipients=told))
     return room(definition.aggregation, amount, threshold.amount, levels)
