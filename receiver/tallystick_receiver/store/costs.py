@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from tallystick_receiver.costs import CostRow, dimension_of, hours_of
+from tallystick_receiver.costs import CostRow, cost_ranges, dimension_of, hours_of
 from tallystick_receiver.errors import InvalidQuestion
 from tallystick_receiver.identity import org_id_of, project_id_of
 from tallystick_receiver.pricing import State
@@ -69,15 +69,16 @@ async def read_cost_rows(
     """Rows of chosen organisations, in the snapshot of the caller's transaction."""
     metrics = [row["metric"] for row in await connection.fetch(statement("read_cost_metrics"))]
     chosen = [metric for metric in metrics if matches(metric, question.types)]
-    start, end = hours_of(question.start, question.end)
-    if not chosen or not orgs or start >= end:
+    ranges = cost_ranges(question)
+    if not chosen or not orgs:
         return []
     project = None
     if question.project is not None and question.org is not None:
         project = project_id_of(question.org, question.project)
     dimensions = [dimension_of(group) for group in question.dimensions]
     found = await connection.fetch(
-        statement("read_costs"), orgs, start, end, question.unit, question.zone.key, chosen, project,
+        statement("read_costs"), orgs, [lower for lower, _ in ranges.hours], [upper for _, upper in ranges.hours],
+        ranges.months, question.unit, question.zone.key, chosen, project,
         "org" in question.group_by, "project" in question.group_by, [d.key for d in dimensions],
         [d.other for d in dimensions], [d.is_resolved for d in dimensions], json.dumps(question.filters), rows_max,
     )  # fmt: skip

@@ -1,0 +1,27 @@
+-- Costs by month without the dimensions of which there are many (conversations, runs), so that a month of many users is
+-- read from as many rows as there are users, models and kinds. What it costs is quantity * price of the tariff.
+CREATE TABLE cost_group (
+    org_id     bigint NOT NULL,
+    group_id   bigint NOT NULL,
+    project_id bigint NOT NULL,
+    metric     text NOT NULL,
+    unit       text NOT NULL,
+    attributes jsonb NOT NULL,
+    source     text NOT NULL,
+    grade      text NOT NULL,
+    CONSTRAINT cost_group_pk PRIMARY KEY (org_id, group_id)
+);
+
+COMMENT ON COLUMN cost_group.group_id IS 'hash of the other columns';
+
+ALTER TABLE cost_line ADD COLUMN group_id bigint NOT NULL;
+
+CREATE TABLE usage_cost_monthly (
+    org_id        bigint NOT NULL,
+    month         timestamptz NOT NULL,
+    group_id      bigint NOT NULL,
+    tariff_id     bigint NOT NULL,
+    is_adjustment boolean NOT NULL,
+    quantity      numeric NOT NULL,
+    CONSTRAINT usage_cost_monthly_pk PRIMARY KEY (org_id, month, group_id, tariff_id, is_adjustment)
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
