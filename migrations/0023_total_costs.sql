@@ -25,3 +25,21 @@ CREATE TABLE usage_cost_monthly (
     quantity      numeric NOT NULL,
     CONSTRAINT usage_cost_monthly_pk PRIMARY KEY (org_id, month, group_id, tariff_id, is_adjustment)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
+
+-- Pricing anew changes most rows of a month at once: with half of each page free they stay where their index says.
+ALTER TABLE usage_cost SET (fillfactor = 50);
+
+-- The value of a dimension of a line: an attribute by the name that rates use or as it was sent, or, where the key
+-- begins with @, a column of the line or its tariff.
+CREATE FUNCTION cost_name(
+    key text, other text, is_resolved boolean, attributes jsonb, resolved jsonb, source text, grade text, state text,
+    is_adjustment boolean
+) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE key
+    WHEN '@source' THEN source
+    WHEN '@grade' THEN grade
+    WHEN '@state' THEN state
+    WHEN '@category' THEN CASE WHEN is_adjustment THEN 'adjustment' ELSE 'usage' END
+    ELSE coalesce(CASE WHEN is_resolved THEN resolved ->> key END, attributes ->> key, attributes ->> other)
+END;

@@ -143,7 +143,9 @@ class Costing:
         if closed:
             changed = await connection.fetchval(statement("adjust_costs"), *arguments, now)
         else:
-            changed = await connection.fetchval(statement("write_costs"), *arguments)
+            changed, replaced = await connection.fetchrow(statement("write_costs"), *arguments)
+            if replaced:
+                await connection.execute(statement("delete_empty_totals"), org_id, month_of(hours[0]))
             if keys and month is None:
                 await begin_months(connection, [month_of(hours[0])], now)
         return int(changed)

@@ -43,4 +43,4 @@ WITH changed AS MATERIALIZED (
     FROM difference
     ON CONFLICT ON CONSTRAINT usage_cost_monthly_pk DO UPDATE SET quantity = m.quantity + excluded.quantity
 )
-SELECT count(*) AS changed FROM changed
+SELECT count(*) AS changed, count(old_tariff_id) AS replaced FROM changed
