@@ -1,4 +1,4 @@
-"""Rates that somebody proposes, against those that count: what would change, and what of it looks like a mistake. Pure."""
+"""Rates that somebody proposes, against those that count: what would change, and what looks like a mistake. Pure."""
 
 from __future__ import annotations
 

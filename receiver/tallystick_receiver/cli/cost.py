@@ -90,7 +90,8 @@ def _sentences(found: dict[str, Any]) -> list[str]:
     """The totals, and what of them is not known."""
     parts = [f"total: {one['cost']} {one['currency']}" for one in found["totals"] if one["cost"] is not None]
     parts += [
-        f"unpriced: {one['quantity']} {one['unit'].strip('{}')} of {one['type']} ({_percent(one['share'])}, {one['reason']})"
+        f"unpriced: {one['quantity']} {one['unit'].strip('{}')} of {one['type']}"
+        f" ({_percent(one['share'])}, {one['reason']})"
         for one in found["unpriced"]
     ]
     parts += [

@@ -17,10 +17,7 @@ from tallystick_receiver.proposals import Change, Kind, Proposal, changes
 from tallystick_receiver.ranges import HOUR, floor
 
 _PATH: Final = "/api/v1/rates"
-_SHOWN: Final = (
-    "id", "orgId", "metricKey", "provider", "model", "kind", "tier", "contextBand", "region", "price", "perUnits",
-    "currency", "validFrom", "validTo", "window",
-)  # fmt: skip
+_SHOWN: Final = ("price", "perUnits", "currency", "validFrom", "validTo", "window")
 _AT_ONCE: Final = 500
 
 
@@ -47,7 +44,12 @@ def rates_list(*, url: str, key: str, org: str | None, metric: str | None, provi
         voided="true" if voided else None,
     ))  # fmt: skip
     shown = (*_SHOWN, "voidedAt") if voided else _SHOWN
-    show(found if as_json else [{name: row.get(name) for name in shown} for row in found], as_json=as_json)
+    lines = [
+        {"id": row["id"], "org": row["orgId"], "what": " ".join((row["metricKey"], *row["selector"].values()))}
+        | {name: row[name] for name in shown}
+        for row in found
+    ]
+    show(found if as_json else lines, as_json=as_json)
 
 
 @rates.command("add")
@@ -71,9 +73,7 @@ def rates_list(*, url: str, key: str, org: str | None, metric: str | None, provi
 @click.option("--source", "sourceUrl", required=True, help="Where it is published.")
 @click.option("--checked-on", "checkedOn", default=None, help="When it was read there; default: today.")
 @click.option("--note", default=None)
-@click.option(
-    "--replace", "is_replacing", is_flag=True, help="Void rates that it overlaps, but for the rest of theirs."
-)
+@click.option("--replace", "is_replacing", is_flag=True, help="Void what it overlaps, but for the rest of its time.")
 @as_json_option
 def rates_add(*, url: str, key: str, is_replacing: bool, selectors: tuple[str, ...], as_json: bool,
               **fields: str | None) -> None:  # fmt: skip
