@@ -241,7 +241,8 @@ def test_focus_holds_every_row_and_the_same_total(receiver):
 def test_wrong_rates_are_refused_with_a_sentence(receiver):
     good = {**SOURCE, "metricKey": "llm.tokens", "provider": "openai", "model": "gpt-5", "kind": "output", "price": "1"}
     for wrong, word in (
-        ({"price": "-1"}, "price"), ({"price": "abc"}, "price"), ({"perUnits": 0}, "perUnits"), ({"kind": None}, "kind"),
+        ({"price": "-1"}, "price"), ({"price": "abc"}, "price"), ({"perUnits": 0}, "perUnits"),
+        ({"kind": None}, "kind"),
         ({"sourceUrl": None}, "sourceUrl"), ({"checkedOn": None}, "checkedOn"), ({"checkedOn": "2099-01-01"}, "future"),
         ({"currency": "dollars"}, "currency"), ({"validFrom": "2026-02-01", "validTo": "2026-01-01"}, "validFrom"),
         ({"contextBand": "200k"}, "context band"), ({"window": "at night"}, "window"), ({"nonsense": 1}, "nonsense"),
