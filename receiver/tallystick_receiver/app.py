@@ -127,8 +127,7 @@ class Receiver:
         self._routes = (
             UsageRoutes(desk), BreakdownRoutes(desk), SummaryRoutes(desk),
             ExportRoutes(desk, exports_max=settings.exports_max, seconds_max=settings.export_seconds_max),
-            *_cost_routes(desk, database, self.gate, settings, now_ns),
-            CompletenessRoutes(books, self.gate, now_ns=now_ns),
+            CompletenessRoutes(books, self.gate, now_ns=now_ns), *_cost_routes(desk, self.gate, settings, now_ns),
             QuarantineRoutes(database, self.gate, self._otlp.replay, now_ns=now_ns),
             DefinitionRoutes(database, self.gate, now_ns=now_ns), ThresholdRoutes(database, self.gate, now_ns=now_ns),
             SubscriptionRoutes(database, self.gate, now_ns=now_ns), AlertRoutes(database, self.gate, now_ns=now_ns),
@@ -246,12 +245,12 @@ def _pricer(database: Database, telemetry: Telemetry, settings: Settings, now_ns
 
 
 def _cost_routes(
-    desk: Desk, database: Database, gate: Gate, settings: Settings, now_ns: Callable[[], int]
+    desk: Desk, gate: Gate, settings: Settings, now_ns: Callable[[], int]
 ) -> tuple[CostRoutes, CostExportRoutes, MonthRoutes, RateRoutes]:
     exports = CostExportRoutes(desk, exports_max=settings.exports_max, seconds_max=settings.export_seconds_max)
     return (
-        CostRoutes(desk), exports, MonthRoutes(database, gate, now_ns=now_ns),
-        RateRoutes(database, gate, now_ns=now_ns),
+        CostRoutes(desk), exports, MonthRoutes(desk.database, gate, now_ns=now_ns),
+        RateRoutes(desk.database, gate, now_ns=now_ns),
     )  # fmt: skip
 
 
