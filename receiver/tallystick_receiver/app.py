@@ -27,13 +27,17 @@ from tallystick_receiver.query.allowance_routes import AllowanceRoutes
 from tallystick_receiver.query.asking import Desk
 from tallystick_receiver.query.breakdown_routes import BreakdownRoutes
 from tallystick_receiver.query.completeness_routes import Books, CompletenessRoutes
+from tallystick_receiver.query.cost_export_routes import CostExportRoutes
+from tallystick_receiver.query.cost_routes import CostRoutes
 from tallystick_receiver.query.definition_routes import DefinitionRoutes
 from tallystick_receiver.query.delivery_routes import DeliveryRoutes
 from tallystick_receiver.query.event_routes import EventRoutes, Feed
 from tallystick_receiver.query.export_routes import ExportRoutes
 from tallystick_receiver.query.health import health
+from tallystick_receiver.query.month_routes import MonthRoutes
 from tallystick_receiver.query.problem import answer, problem
 from tallystick_receiver.query.quarantine_routes import QuarantineRoutes
+from tallystick_receiver.query.rate_routes import RateRoutes
 from tallystick_receiver.query.subscription_routes import SubscriptionRoutes
 from tallystick_receiver.query.summary_routes import SummaryRoutes
 from tallystick_receiver.query.threshold_routes import ThresholdRoutes
@@ -44,6 +48,7 @@ from tallystick_receiver.records.routes import RecordsRoutes
 from tallystick_receiver.settings import Settings
 from tallystick_receiver.store.audit import Audit
 from tallystick_receiver.store.balance import Patience, balancer
+from tallystick_receiver.store.costing import pricer
 from tallystick_receiver.store.database import Database
 from tallystick_receiver.store.duty import Duty
 from tallystick_receiver.store.evaluate import evaluator
@@ -104,6 +109,7 @@ class Receiver:
             told(database, settings, now_ns),
             balancer(database, self.telemetry, patience, seconds=settings.balance_seconds, now_ns=now_ns),
             roller(database, self.telemetry, seconds=settings.roll_seconds, rows_max=settings.roll_rows_max),
+            _pricer(database, self.telemetry, settings, now_ns),
             upkeep(database, self.telemetry, storage_plan(settings), seconds=settings.upkeep_seconds, now_ns=now_ns),
             courier(database, self.telemetry, outside, settings, now_ns),
             self.audit,
@@ -121,7 +127,7 @@ class Receiver:
         self._routes = (
             UsageRoutes(desk), BreakdownRoutes(desk), SummaryRoutes(desk),
             ExportRoutes(desk, exports_max=settings.exports_max, seconds_max=settings.export_seconds_max),
-            CompletenessRoutes(books, self.gate, now_ns=now_ns),
+            CompletenessRoutes(books, self.gate, now_ns=now_ns), *_cost_routes(desk, self.gate, settings, now_ns),
             QuarantineRoutes(database, self.gate, self._otlp.replay, now_ns=now_ns),
             DefinitionRoutes(database, self.gate, now_ns=now_ns), ThresholdRoutes(database, self.gate, now_ns=now_ns),
             SubscriptionRoutes(database, self.gate, now_ns=now_ns), AlertRoutes(database, self.gate, now_ns=now_ns),
@@ -231,6 +237,21 @@ class Receiver:
 
     def _is_otlp(self, request: web.Request) -> bool:
         return request.path.rstrip("/") == self.settings.metrics_path.rstrip("/") or request.path.startswith("/v1/")
+
+
+def _pricer(database: Database, telemetry: Telemetry, settings: Settings, now_ns: Callable[[], int]) -> Duty:
+    open_for = timedelta(days=settings.cost_open_days)
+    return pricer(database, telemetry, seconds=settings.cost_seconds, open_for=open_for, now_ns=now_ns)
+
+
+def _cost_routes(
+    desk: Desk, gate: Gate, settings: Settings, now_ns: Callable[[], int]
+) -> tuple[CostRoutes, CostExportRoutes, MonthRoutes, RateRoutes]:
+    exports = CostExportRoutes(desk, exports_max=settings.exports_max, seconds_max=settings.export_seconds_max)
+    return (
+        CostRoutes(desk), exports, MonthRoutes(desk.database, gate, now_ns=now_ns),
+        RateRoutes(desk.database, gate, now_ns=now_ns),
+    )  # fmt: skip
 
 
 def told(database: Database, settings: Settings, now_ns: Callable[[], int]) -> Duty:
