@@ -1,0 +1,352 @@
+"""What a period will come to: usage to date, what its remaining days are expected to bring, and how wrong that was.
+
+Quantities are forecast, never money: a price that changes is no trend. Each part (a metric, a model's token kind) is
+forecast by itself and then weighted with the price of each future day; without prices the weight is 1.
+
+The method (research/llm.md 3.8): the weekday mean of the last four weeks, moved by half of the drift that a straight
+line through the last eight weekly totals shows. The band is what a back-test of the same method, at up to 22 earlier
+days and over the same number of days, was wrong by: least to most. It is no confidence interval.
+
+Pure and exact: fractions throughout; `rounded` is the only place where anything is rounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+from typing import Final
+
+RUN_RATE_BELOW: Final = 14
+"""Days; with fewer the answer is their mean, and nothing is said of how wrong it may be."""
+WEEKDAYS_FROM: Final = 28
+"""Days; with fewer no weekday is told from another."""
+BACK_TESTS_MAX: Final = 22
+BACK_TESTS_MIN: Final = 7
+"""Each weekday once; the extremes of fewer say nothing."""
+R2_MIN: Final = Fraction(3, 10)
+"""Below this a straight line explains too little to be called a trend."""
+HISTORY_DAYS: Final = 120
+"""Complete days that are looked at: eight weeks, 22 back-tests and the longest month, with room."""
+PLACES: Final = 6
+_WEEK: Final = 7
+_WEEKS_MAX: Final = 8
+_WEEKS_MIN: Final = 3
+_DAMPING: Final = Fraction(1, 2)
+_HALF: Final = Fraction(1, 2)
+
+
+class Method(StrEnum):
+    """How far the history carried."""
+
+    NONE = "none"
+    """There is no complete day yet."""
+    RUN_RATE = "run_rate"
+    """The mean of fewer than 14 days."""
+    MEAN = "mean"
+    """The mean of up to four weeks, without weekdays and drift."""
+    WEEKDAYS = "weekdays"
+    """Weekday means of four weeks, with damped drift."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One thing that is forecast by itself.
+
+    Attributes:
+        days: quantities of complete days, oldest first, yesterday's last; None where nobody knows.
+        to_date: what the period has already, today included: a quantity, or money where there are prices.
+        prices: of one unit, for each day of `days` and then of the horizon; None: quantities are asked for.
+    """
+
+    days: Sequence[Decimal | None]
+    to_date: Decimal
+    prices: Sequence[Decimal] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Horizon:
+    """What is ahead.
+
+    Attributes:
+        days: from today on to the end of the period, today included; at least 1.
+        left: the share of today that is still to come, 0 to 1.
+    """
+
+    days: int
+    left: Fraction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trend:
+    """A straight line through the weekly totals, at the last known price.
+
+    Attributes:
+        weekly: its slope as a share of the mean week; 0.05 means 5 % more each week.
+        r2: the share of the variation that it explains.
+    """
+
+    weekly: Fraction
+    r2: Fraction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """What a group of parts comes to.
+
+    Attributes:
+        remaining: what is still expected; None with Method.NONE.
+        band: remaining at the least and at the most, by `errors`; None where there are too few of them.
+        errors: (actual - forecast) / forecast of each back-test, the latest first.
+        days: known days since its first usage.
+        trend: None where a line explains less than R2_MIN.
+    """
+
+    to_date: Fraction
+    remaining: Fraction | None
+    band: tuple[Fraction, Fraction] | None
+    errors: tuple[Fraction, ...]
+    method: Method
+    days: int
+    trend: Trend | None
+
+    @property
+    def total(self) -> Fraction | None:
+        """The whole period."""
+        return None if self.remaining is None else self.to_date + self.remaining
+
+    @property
+    def error(self) -> Fraction | None:
+        """The mean of the back-tests' absolute errors; None without any."""
+        return sum(map(abs, self.errors), Fraction()) / len(self.errors) if self.errors else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """A part's forecast and back-tests, ready to be added up with others'.
+
+    Attributes:
+        values: days at the last known price: what a trend is seen in.
+        back_tests: (index of the first day forecast, forecast, actual), the latest first.
+    """
+
+    to_date: Fraction
+    remaining: Fraction | None
+    values: tuple[Fraction | None, ...]
+    back_tests: tuple[tuple[int, Fraction, Fraction], ...]
+
+
+def outlook_of(part: Part, horizon: Horizon) -> Outlook:
+    """Forecast a part, and test the forecast where the answer is known.
+
+    Raises:
+        ValueError: there is not a price for each day.
+    """
+    length = len(part.days) + horizon.days
+    prices = [Fraction(1)] * length if part.prices is None else [*map(Fraction, part.prices)]
+    if len(prices) != length:
+        raise ValueError(f"{length} days need as many prices, not {len(prices)}")
+    days, scale = _whole(part.days)
+    prices = [price * scale for price in prices]
+    ahead = expected(days, horizon.days)
+    remaining = None
+    if ahead is not None:
+        ahead[0] *= horizon.left
+        remaining = _valued(ahead, prices[len(days) :])
+    return Outlook(
+        to_date=Fraction(part.to_date),
+        remaining=remaining,
+        values=tuple(None if quantity is None else quantity * prices[-1 - horizon.days] for quantity in days),
+        back_tests=tuple(_back_tests(days, prices, horizon.days)),
+    )
+
+
+def forecast_of(outlooks: Iterable[Outlook]) -> Forecast:
+    """Parts of one currency or unit, of the same days, together.
+
+    A part without any history adds nothing; what is forecast and what is tested is always the sum of the parts.
+    """
+    parts = list(outlooks)
+    values = _summed([part.values for part in parts])
+    history = _since_first(values)
+    known = _count(history)
+    remaining = [part.remaining for part in parts if part.remaining is not None]
+    method = _method(known) if remaining else Method.NONE
+    total = sum(remaining, Fraction()) if remaining else None
+    errors = _errors(parts, values)
+    return Forecast(
+        to_date=sum((part.to_date for part in parts), Fraction()),
+        remaining=total,
+        band=_band(total, errors) if known >= RUN_RATE_BELOW else None,
+        errors=errors if known >= RUN_RATE_BELOW else (),
+        method=method,
+        days=known,
+        trend=_trend(history) if method is Method.WEEKDAYS else None,
+    )
+
+
+def expected(days: Sequence[Exact | None], horizon: int) -> list[Fraction] | None:
+    """What each of the next days will bring, in the unit of `days`; None where no day is known.
+
+    Days before the first usage are no history: who began ten days ago is not diluted by zeros.
+    """
+    history = _since_first(days)
+    known = _count(history)
+    if not known:
+        return None
+    recent = history[-WEEKDAYS_FROM:]
+    if known < WEEKDAYS_FROM or _count(recent) < RUN_RATE_BELOW:
+        latest = [quantity for quantity in history if quantity is not None][-WEEKDAYS_FROM:]
+        return [_mean(latest)] * horizon
+    usual = _mean([quantity for quantity in recent if quantity is not None])
+    means = []
+    for weekday in range(_WEEK):
+        same = [quantity for quantity in recent[weekday::_WEEK] if quantity is not None]
+        means.append(_mean(same) if same else usual)
+    week = sum(means, Fraction())
+    line = _line(_weeks(history))
+    if line is None or not week or not line.slope:
+        return [means[ahead % _WEEK] for ahead in range(horizon)]
+    # The means stand for the middle of four weeks, 14 days before the first day ahead; a day's middle is half a day in.
+    step = _DAMPING * line.slope / week / _WEEK
+    middle = Fraction(WEEKDAYS_FROM, 2) + _HALF
+    return [means[ahead % _WEEK] * max(1 + step * (middle + ahead), Fraction()) for ahead in range(horizon)]
+
+
+def rounded(number: Fraction, places: int = PLACES) -> Decimal:
+    """A decimal of that many places, half to even."""
+    return Decimal(round(number * 10**places)).scaleb(-places).normalize() + 0
+
+
+Exact = int | Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    slope: Fraction
+    mean: Fraction
+    r2: Fraction | None
+
+
+def _whole(days: Sequence[Decimal | None]) -> tuple[list[int | None], Fraction]:
+    """The same days as integers, which add up many times faster, and the unit that they count."""
+    exponents = [int(quantity.as_tuple().exponent) for quantity in days if quantity is not None]
+    least = min([0, *exponents])
+    scaled = [None if quantity is None else int(Fraction(quantity) * 10**-least) for quantity in days]
+    return scaled, Fraction(1, 10**-least)
+
+
+def _method(known: int) -> Method:
+    if known < RUN_RATE_BELOW:
+        return Method.RUN_RATE if known else Method.NONE
+    return Method.MEAN if known < WEEKDAYS_FROM else Method.WEEKDAYS
+
+
+def _since_first(days: Sequence[Exact | None]) -> Sequence[Exact | None]:
+    first = next((index for index, quantity in enumerate(days) if quantity), len(days))
+    return days[first:]
+
+
+def _count(days: Sequence[Exact | None]) -> int:
+    return len(days) - days.count(None)
+
+
+def _mean(quantities: Sequence[Exact]) -> Fraction:
+    return Fraction(sum(quantities)) / len(quantities)
+
+
+def _valued(quantities: Sequence[Exact], prices: Sequence[Fraction]) -> Fraction:
+    """What these days cost; days of one price are added up before they are multiplied."""
+    total, run = Fraction(), Fraction()
+    for index, (quantity, price) in enumerate(zip(quantities, prices, strict=True)):
+        run += quantity
+        if index + 1 == len(prices) or prices[index + 1] != price:
+            total += run * price
+            run = Fraction()
+    return total
+
+
+def _weeks(days: Sequence[Exact | None]) -> list[tuple[int, Exact]]:
+    """(weeks before the last, total) of the last whole weeks; one with an unknown day is left out, not guessed."""
+    found = []
+    for back in range(min(len(days) // _WEEK, _WEEKS_MAX)):
+        end = len(days) - back * _WEEK
+        week = [quantity for quantity in days[end - _WEEK : end] if quantity is not None]
+        if len(week) == _WEEK:
+            found.append((back, sum(week)))
+    return found
+
+
+def _line(weeks: Sequence[tuple[int, Exact]]) -> _Line | None:
+    """Ordinary least squares through weekly totals, without a division before the last step; None with too few."""
+    count = len(weeks)
+    if count < _WEEKS_MIN:
+        return None
+    x, y = sum(-back for back, _ in weeks), sum(total for _, total in weeks)
+    sxx = count * sum(back * back for back, _ in weeks) - x * x
+    sxy = count * sum(-back * total for back, total in weeks) - x * y
+    syy = count * sum(total * total for _, total in weeks) - y * y
+    r2 = Fraction(sxy * sxy) / (sxx * syy) if syy else None
+    return _Line(Fraction(sxy) / sxx, Fraction(y) / count, r2)
+
+
+def _trend(days: Sequence[Exact | None]) -> Trend | None:
+    line = _line(_weeks(days))
+    if line is None or line.r2 is None or line.r2 < R2_MIN:
+        return None
+    return Trend(weekly=line.slope / line.mean, r2=line.r2)
+
+
+def _back_tests(
+    days: Sequence[int | None], prices: Sequence[Fraction], horizon: int
+) -> Iterable[tuple[int, Fraction, Fraction]]:
+    """Forecasts from earlier days of days that are known by now, weighted with the prices of those days."""
+    tests = 0
+    for origin in range(len(days) - horizon, -1, -1):
+        actual = [quantity for quantity in days[origin : origin + horizon] if quantity is not None]
+        if len(actual) < horizon:
+            continue
+        ahead = expected(days[:origin], horizon) or [Fraction()] * horizon
+        weights = prices[origin : origin + horizon]
+        yield origin, _valued(ahead, weights), _valued(actual, weights)
+        tests += 1
+        if tests == BACK_TESTS_MAX:
+            return
+
+
+def _summed(series: Sequence[Sequence[Fraction | None]]) -> list[Fraction | None]:
+    """Day by day; a day that is unknown of one part is unknown."""
+    return [
+        None if any(value is None for value in day) else sum((value for value in day if value is not None), Fraction())
+        for day in zip(*series, strict=True)
+    ]
+
+
+def _errors(parts: Sequence[Outlook], values: Sequence[Fraction | None]) -> tuple[Fraction, ...]:
+    """Relative errors of the sum of all parts, where the whole had two weeks of history; empty if one has no scale."""
+    tested: dict[int, tuple[Fraction, Fraction]] = {}
+    common = set.intersection(*({origin for origin, _, _ in part.back_tests} for part in parts)) if parts else set()
+    for part in parts:
+        for origin, predicted, actual in part.back_tests:
+            before = tested.get(origin, (Fraction(), Fraction()))
+            tested[origin] = (before[0] + predicted, before[1] + actual)
+    errors = []
+    for origin in sorted(common, reverse=True):
+        if _count(_since_first(values[:origin])) < RUN_RATE_BELOW:
+            continue
+        predicted, actual = tested[origin]
+        if predicted:
+            errors.append(actual / predicted - 1)
+        elif actual:
+            return ()
+        else:
+            errors.append(Fraction())
+    return tuple(errors)
+
+
+def _band(remaining: Fraction | None, errors: Sequence[Fraction]) -> tuple[Fraction, Fraction] | None:
+    if remaining is None or len(errors) < BACK_TESTS_MIN:
+        return None
+    return remaining * (1 + min(errors)), remaining * (1 + max(errors))
