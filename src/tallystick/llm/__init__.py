@@ -1,0 +1,1 @@
+"""LLM usage: what the provider counted, as disjoint kinds of tokens."""
