@@ -28,6 +28,7 @@ from tallystick_receiver.query.completeness_routes import Books, CompletenessRou
 from tallystick_receiver.query.definition_routes import DefinitionRoutes
 from tallystick_receiver.query.event_routes import EventRoutes, Feed
 from tallystick_receiver.query.export_routes import ExportRoutes
+from tallystick_receiver.query.forecast_routes import UsageForecastRoutes
 from tallystick_receiver.query.health import health
 from tallystick_receiver.query.problem import answer, problem
 from tallystick_receiver.query.quarantine_routes import QuarantineRoutes
@@ -113,7 +114,7 @@ class Receiver:
             hold_seconds=settings.level_hold_seconds,
         )  # fmt: skip
         self._routes = (
-            UsageRoutes(desk), BreakdownRoutes(desk), SummaryRoutes(desk),
+            UsageRoutes(desk), BreakdownRoutes(desk), SummaryRoutes(desk), UsageForecastRoutes(desk),
             ExportRoutes(desk, exports_max=settings.exports_max, seconds_max=settings.export_seconds_max),
             CompletenessRoutes(books, self.gate, now_ns=now_ns),
             QuarantineRoutes(database, self.gate, self._otlp.replay, now_ns=now_ns),

@@ -12,6 +12,7 @@ from tallystick_receiver.cli.config import config_command
 from tallystick_receiver.cli.doctor import doctor_command
 from tallystick_receiver.cli.events import events
 from tallystick_receiver.cli.export import export_command
+from tallystick_receiver.cli.forecast import forecast_command
 from tallystick_receiver.cli.keys import keys
 from tallystick_receiver.cli.metrics import metrics
 from tallystick_receiver.cli.migrate import migrate_command
@@ -34,6 +35,6 @@ def main() -> None:
 
 for command in (
     serve_command, demo_command, migrate_command, keys, usage_command, export_command, verify_command, rebuild_command,
-    doctor_command, config_command, record_command, metrics, thresholds, events,
+    doctor_command, config_command, record_command, forecast_command, metrics, thresholds, events,
 ):  # fmt: skip
     main.add_command(command)
