@@ -23,6 +23,7 @@ from tallystick_receiver.otlp.routes import Otlp, content_type_of
 from tallystick_receiver.query.alert_routes import AlertRoutes
 from tallystick_receiver.query.allowance_routes import AllowanceRoutes
 from tallystick_receiver.query.asking import Desk
+from tallystick_receiver.query.balance_routes import BalanceRoutes
 from tallystick_receiver.query.breakdown_routes import BreakdownRoutes
 from tallystick_receiver.query.completeness_routes import Books, CompletenessRoutes
 from tallystick_receiver.query.definition_routes import DefinitionRoutes
@@ -32,6 +33,7 @@ from tallystick_receiver.query.forecast_routes import UsageForecastRoutes
 from tallystick_receiver.query.health import health
 from tallystick_receiver.query.problem import answer, problem
 from tallystick_receiver.query.quarantine_routes import QuarantineRoutes
+from tallystick_receiver.query.refill_routes import RefillRoutes
 from tallystick_receiver.query.summary_routes import SummaryRoutes
 from tallystick_receiver.query.threshold_routes import ThresholdRoutes
 from tallystick_receiver.query.usage_routes import UsageRoutes
@@ -40,6 +42,7 @@ from tallystick_receiver.records.routes import RecordsRoutes
 from tallystick_receiver.settings import Settings
 from tallystick_receiver.store.audit import Audit
 from tallystick_receiver.store.balance import Patience, balancer
+from tallystick_receiver.store.credits import refiller
 from tallystick_receiver.store.database import Database
 from tallystick_receiver.store.evaluate import evaluator
 from tallystick_receiver.store.keys import read_keys
@@ -99,6 +102,7 @@ class Receiver:
                 now_ns=now_ns,
             ),
             balancer(database, self.telemetry, patience, seconds=settings.balance_seconds, now_ns=now_ns),
+            refiller(database, self.telemetry, seconds=settings.refill_seconds, now_ns=now_ns),
             roller(database, self.telemetry, seconds=settings.roll_seconds, rows_max=settings.roll_rows_max),
             upkeep(database, self.telemetry, storage_plan(settings), seconds=settings.upkeep_seconds, now_ns=now_ns),
             self.audit,
@@ -120,6 +124,7 @@ class Receiver:
             QuarantineRoutes(database, self.gate, self._otlp.replay, now_ns=now_ns),
             DefinitionRoutes(database, self.gate, now_ns=now_ns), ThresholdRoutes(database, self.gate, now_ns=now_ns),
             AlertRoutes(database, self.gate, now_ns=now_ns),
+            BalanceRoutes(database, self.gate, now_ns=now_ns), RefillRoutes(database, self.gate, now_ns=now_ns),
             AllowanceRoutes(database, self.gate, now_ns=now_ns, hold_seconds=settings.level_hold_seconds),
         )  # fmt: skip
         self._feed = Feed(database)
