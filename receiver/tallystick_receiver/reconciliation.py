@@ -214,13 +214,13 @@ def _lump(
     kept: dict[Key, Side] = {}
     sums: dict[date, list[Decimal]] = defaultdict(list)
     for key, side in ours.items():
-        if key.day in days and not (theirs.get(key) or Side()).cost:
+        if key in whole or (key.day in days and not theirs.get(key, Side()).cost):
             sums[key.day].append(side.cost or _ZERO)
             kept[key] = replace(side, cost=None)
         else:
             kept[key] = side
     for key in whole:
-        kept[key] = Side(cost=_total(sums[key.day]))
+        kept[key] = replace(kept.get(key, Side()), cost=_total(sums[key.day]))
     return kept, whole
 
 

@@ -87,7 +87,8 @@ def balance_json(found: Balance) -> dict[str, Any]:
     spent = _WIDE.multiply(found.cost, account.credits_per_unit)
     booked = _WIDE.add(_WIDE.add(found.granted, found.refilled), found.adjusted)
     return subject_json((account.org, account.subject_type, account.subject)) | {
-        "balance": text_of(_WIDE.subtract(booked, spent)), "granted": text_of(found.granted), "refilled": text_of(found.refilled),
+        "balance": text_of(_WIDE.subtract(booked, spent)), "granted": text_of(found.granted),
+        "refilled": text_of(found.refilled),
         "adjusted": text_of(found.adjusted), "spent": text_of(spent), "cost": text_of(found.cost),
         "currency": account.currency, "creditsPerUnit": text_of(account.credits_per_unit),
         "openedAt": rfc3339(account.opened_at),
