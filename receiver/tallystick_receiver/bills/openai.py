@@ -12,7 +12,16 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
 
-from tallystick.llm.kinds import BATCH, CACHE_READ, CACHE_WRITE, INPUT_UNCACHED, MODALITIES, OUTPUT, STANDARD
+from tallystick.llm.kinds import (
+    BATCH,
+    CACHE_READ,
+    CACHE_WRITE,
+    INPUT_UNCACHED,
+    MODALITIES,
+    OUTPUT,
+    STANDARD,
+    WEB_SEARCH,
+)
 from tallystick_receiver.bills.bill import (
     REQUESTS,
     Bill,
@@ -31,6 +40,7 @@ _LINE_ITEM: Final = re.compile(
     r"(?P<kind>cached input|cache writes?|input cache writes?|input|output)(?:, long context)?"
 )
 _KINDS: Final = {"input": INPUT_UNCACHED, "cached input": CACHE_READ, "output": OUTPUT}
+_FEES: Final = {"web search tool calls": WEB_SEARCH}
 _DIRECTIONS: Final = (("input_{}tokens", INPUT_UNCACHED), ("input_cached_{}tokens", CACHE_READ),
                       ("output_{}tokens", OUTPUT))  # fmt: skip
 
@@ -66,7 +76,7 @@ def _cost(result: Result) -> BillLine:
     item = result.text("line_item")
     found = _LINE_ITEM.fullmatch(item or "")
     if found is None:
-        return BillLine(day=result.day, model=None, kind=item, cost=cost, currency=currency)
+        return BillLine(day=result.day, model=None, kind=_FEES.get(item or "", item), cost=cost, currency=currency)
     modality = found["modality"]
     kind = _KINDS.get(found["kind"], CACHE_WRITE) + (f"_{modality}" if modality in MODALITIES else "")
     tier = found["tier"].lower() if found["tier"] else None

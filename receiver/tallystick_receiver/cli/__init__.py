@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 import click
 
+from tallystick_receiver.cli.balances import balances
 from tallystick_receiver.cli.config import config_command
 from tallystick_receiver.cli.doctor import doctor_command
 from tallystick_receiver.cli.events import events
@@ -35,6 +36,6 @@ def main() -> None:
 
 for command in (
     serve_command, demo_command, migrate_command, keys, usage_command, export_command, verify_command, rebuild_command,
-    doctor_command, config_command, record_command, forecast_command, metrics, thresholds, events,
+    doctor_command, config_command, record_command, forecast_command, balances, metrics, thresholds, events,
 ):  # fmt: skip
     main.add_command(command)

@@ -129,7 +129,7 @@ class BalanceRoutes:
         kind = fields.choice("kind", EntryKind, EntryKind.GRANT)
         if kind is EntryKind.REFILL:
             raise InvalidQuestion("kind must be grant or adjust: refills are booked by their schedules")
-        amount = fields.decimal("amount", may_be_negative=kind is EntryKind.ADJUST)
+        amount = fields.signed_decimal("amount") if kind is EntryKind.ADJUST else fields.decimal("amount")
         key = fields.text("idempotencyKey", length_max=_KEY_LENGTH_MAX)
         if key.startswith(_REFILL_KEYS):
             raise InvalidQuestion("idempotencyKey must not begin with refill:, as those of schedules do")

@@ -67,8 +67,8 @@ class Fields:
         except ValueError:
             raise InvalidQuestion(f"{name} must be one of {', '.join(kind)}") from None
 
-    def decimal(self, name: str, default: Decimal | None = None, *, may_be_negative: bool = False) -> Decimal:
-        """A number above 0, or at least another one than 0, as a number or as a text."""
+    def decimal(self, name: str, default: Decimal | None = None) -> Decimal:
+        """A number above 0, as a number or as a text."""
         value = self.take(name)
         if value is None and default is not None:
             return default
@@ -76,12 +76,20 @@ class Fields:
             number = Decimal(value) if isinstance(value, str | int | Decimal) and not isinstance(value, bool) else None
         except ArithmeticError:
             number = None
-        if number is None or not number.is_finite() or not number or (number < 0 and not may_be_negative):
-            wanted = "other than 0" if may_be_negative else "above 0"
-            raise InvalidQuestion(f'{name} must be a number {wanted}, like 1000 or "0.5"')
+        if number is None or not number.is_finite() or number <= 0:
+            raise InvalidQuestion(f'{name} must be a number above 0, like 1000 or "0.5"')
         if len(number.as_tuple().digits) > _DIGITS_MAX or abs(number.adjusted()) > _DIGITS_MAX:
             raise InvalidQuestion(f"{name} has more than {_DIGITS_MAX} digits")
         return number
+
+    def signed_decimal(self, name: str) -> Decimal:
+        """A number other than 0, which may be negative, as a number or as a text."""
+        value = self._content.get(name)
+        text = str(value).strip() if isinstance(value, str | int | Decimal) and not isinstance(value, bool) else ""
+        if not text.startswith("-"):
+            return self.decimal(name)
+        self._content[name] = text[1:]
+        return -self.decimal(name)
 
     def flag(self, name: str, *, default: bool) -> bool:
         """True or false."""

@@ -1,6 +1,6 @@
 -- Accounts by id, with the sums of their entries and the cost of what their owners used since they were opened.
 -- $1 organisation or null, $2 subject type or null, $3 subject or null, $4 id after which or null, $5 rows at most.
--- Cost is summed in one pass for the whole page; every booking of it counts, so another rate shows at once.
+-- Cost is what is charged on (the layer resale), summed in one pass for the whole page; every booking of it counts.
 WITH page AS MATERIALIZED (
     SELECT * FROM credit_account
     WHERE ($1::text IS NULL OR org = $1) AND ($2::text IS NULL OR subject_type = $2)
@@ -15,7 +15,7 @@ WITH page AS MATERIALIZED (
     WHERE CASE p.subject_type WHEN 'org' THEN p.org WHEN 'project' THEN j.name WHEN 'user' THEN l.attributes ->> 'user.id'
           ELSE l.attributes ->> p.subject_type END = p.subject
 ), spent AS (
-    SELECT o.id, sum(c.cost) FILTER (WHERE t.currency = o.currency) AS cost,
+    SELECT o.id, sum(c.quantity * t.billed_price) FILTER (WHERE t.currency = o.currency) AS cost,
            count(*) FILTER (WHERE c.cost IS NULL AND t.state <> 'superseded') AS unpriced,
            array_agg(DISTINCT t.currency) FILTER (WHERE t.currency <> o.currency) AS other_currencies
     FROM owned o
