@@ -26,6 +26,7 @@ from tallystick_receiver.query.asking import Desk
 from tallystick_receiver.query.balance_routes import BalanceRoutes
 from tallystick_receiver.query.breakdown_routes import BreakdownRoutes
 from tallystick_receiver.query.completeness_routes import Books, CompletenessRoutes
+from tallystick_receiver.query.cost_routes import CostRoutes
 from tallystick_receiver.query.definition_routes import DefinitionRoutes
 from tallystick_receiver.query.event_routes import EventRoutes, Feed
 from tallystick_receiver.query.export_routes import ExportRoutes
@@ -33,6 +34,8 @@ from tallystick_receiver.query.forecast_routes import UsageForecastRoutes
 from tallystick_receiver.query.health import health
 from tallystick_receiver.query.problem import answer, problem
 from tallystick_receiver.query.quarantine_routes import QuarantineRoutes
+from tallystick_receiver.query.rate_routes import RateRoutes
+from tallystick_receiver.query.reconciliation_routes import ReconciliationRoutes
 from tallystick_receiver.query.refill_routes import RefillRoutes
 from tallystick_receiver.query.summary_routes import SummaryRoutes
 from tallystick_receiver.query.threshold_routes import ThresholdRoutes
@@ -42,6 +45,7 @@ from tallystick_receiver.records.routes import RecordsRoutes
 from tallystick_receiver.settings import Settings
 from tallystick_receiver.store.audit import Audit
 from tallystick_receiver.store.balance import Patience, balancer
+from tallystick_receiver.store.costing import pricer
 from tallystick_receiver.store.credits import refiller
 from tallystick_receiver.store.database import Database
 from tallystick_receiver.store.evaluate import evaluator
@@ -104,6 +108,13 @@ class Receiver:
             balancer(database, self.telemetry, patience, seconds=settings.balance_seconds, now_ns=now_ns),
             refiller(database, self.telemetry, seconds=settings.refill_seconds, now_ns=now_ns),
             roller(database, self.telemetry, seconds=settings.roll_seconds, rows_max=settings.roll_rows_max),
+            pricer(
+                database,
+                self.telemetry,
+                seconds=settings.cost_seconds,
+                open_for=timedelta(days=settings.cost_open_days),
+                now_ns=now_ns,
+            ),
             upkeep(database, self.telemetry, storage_plan(settings), seconds=settings.upkeep_seconds, now_ns=now_ns),
             self.audit,
         )
@@ -120,11 +131,13 @@ class Receiver:
         self._routes = (
             UsageRoutes(desk), BreakdownRoutes(desk), SummaryRoutes(desk), UsageForecastRoutes(desk),
             ExportRoutes(desk, exports_max=settings.exports_max, seconds_max=settings.export_seconds_max),
+            CostRoutes(desk), RateRoutes(database, self.gate, now_ns=now_ns),
             CompletenessRoutes(books, self.gate, now_ns=now_ns),
             QuarantineRoutes(database, self.gate, self._otlp.replay, now_ns=now_ns),
             DefinitionRoutes(database, self.gate, now_ns=now_ns), ThresholdRoutes(database, self.gate, now_ns=now_ns),
             AlertRoutes(database, self.gate, now_ns=now_ns),
-            BalanceRoutes(database, self.gate, now_ns=now_ns), RefillRoutes(database, self.gate, now_ns=now_ns),
+            ReconciliationRoutes(desk, self.gate), BalanceRoutes(database, self.gate, now_ns=now_ns),
+            RefillRoutes(database, self.gate, now_ns=now_ns),
             AllowanceRoutes(database, self.gate, now_ns=now_ns, hold_seconds=settings.level_hold_seconds),
         )  # fmt: skip
         self._feed = Feed(database)

@@ -33,6 +33,7 @@ COUNTERS: Final = {
     "thresholds.evaluated": "thresholds evaluated for a period, because its usage changed or five minutes went by",
     "thresholds.crossed": "levels of thresholds that were reached or retracted, with an event each",
     "credits.refilled": "refills of credits booked",
+    "costs.written": "rows of cost written, changed or deleted, because usage or rates changed",
     "audit.days": "days verified by the audit in the background",
 }
 GAUGES: Final = {

@@ -39,6 +39,10 @@ class Fields:
         """Whatever it is; None where it is missing or null."""
         return self._content.pop(name, None)
 
+    def peek(self, name: str) -> Any:  # noqa: ANN401 - any JSON value
+        """What `take` would give, which may be asked for again."""
+        return self._content.get(name)
+
     def text(self, name: str, default: str | None = None, *, length_max: int = 255, may_be_empty: bool = False) -> str:
         """A text; without a default it must be there."""
         value = self.optional_text(name, length_max=length_max)
@@ -67,8 +71,8 @@ class Fields:
         except ValueError:
             raise InvalidQuestion(f"{name} must be one of {', '.join(kind)}") from None
 
-    def decimal(self, name: str, default: Decimal | None = None) -> Decimal:
-        """A number above 0, as a number or as a text."""
+    def decimal(self, name: str, default: Decimal | None = None, *, may_be_zero: bool = False) -> Decimal:
+        """A number above 0 (or 0, where that is allowed), as a number or as a text."""
         value = self.take(name)
         if value is None and default is not None:
             return default
@@ -76,8 +80,9 @@ class Fields:
             number = Decimal(value) if isinstance(value, str | int | Decimal) and not isinstance(value, bool) else None
         except ArithmeticError:
             number = None
-        if number is None or not number.is_finite() or number <= 0:
-            raise InvalidQuestion(f'{name} must be a number above 0, like 1000 or "0.5"')
+        if number is None or not number.is_finite() or number < 0 or (number == 0 and not may_be_zero):
+            least = "0 or above" if may_be_zero else "a number above 0"
+            raise InvalidQuestion(f'{name} must be {least}, like 1000 or "0.5"')
         if len(number.as_tuple().digits) > _DIGITS_MAX or abs(number.adjusted()) > _DIGITS_MAX:
             raise InvalidQuestion(f"{name} has more than {_DIGITS_MAX} digits")
         return number

@@ -1,7 +1,8 @@
 -- Merge waiting deltas into the four rollups, in one statement: whoever reads sees them in one place or the other.
 -- Samples of a level after the last or before the first of their quarter extend its integral; for others it becomes
 -- null, their quarters are returned, and integrate_quarter.sql follows in the same transaction. The evaluator of
--- thresholds, which looks at waiting deltas, is told of those that leave between two looks.
+-- thresholds, which looks at waiting deltas, is told of those that leave between two looks, and whoever prices usage
+-- of the hours that changed.
 -- $1 delta rows taken at most. Index: usage_*_pk.
 WITH taken AS (
     DELETE FROM usage_delta
@@ -10,6 +11,9 @@ WITH taken AS (
 ), touched AS (
     INSERT INTO usage_touched (org_id, quarter)
     SELECT DISTINCT org_id, quarter FROM taken WHERE org_id IN (SELECT org_id FROM threshold)
+), due AS (
+    INSERT INTO cost_due (org_id, hour)
+    SELECT DISTINCT org_id, date_trunc('hour', quarter, 'UTC') FROM taken WHERE level_ns IS NULL
 ), entry AS (
     SELECT t.org_id, t.quarter, e.dims_id, usage_quantity(e.mantissa, e.exponent) AS quantity,
            coalesce(e.points, 1) AS points, e.level_ns
