@@ -26,6 +26,7 @@ from tallystick_receiver.query.asking import Desk
 from tallystick_receiver.query.balance_routes import BalanceRoutes
 from tallystick_receiver.query.breakdown_routes import BreakdownRoutes
 from tallystick_receiver.query.completeness_routes import Books, CompletenessRoutes
+from tallystick_receiver.query.cost_forecast_routes import CostForecastRoutes
 from tallystick_receiver.query.cost_routes import CostRoutes
 from tallystick_receiver.query.definition_routes import DefinitionRoutes
 from tallystick_receiver.query.event_routes import EventRoutes, Feed
@@ -131,7 +132,7 @@ class Receiver:
         self._routes = (
             UsageRoutes(desk), BreakdownRoutes(desk), SummaryRoutes(desk), UsageForecastRoutes(desk),
             ExportRoutes(desk, exports_max=settings.exports_max, seconds_max=settings.export_seconds_max),
-            CostRoutes(desk), RateRoutes(database, self.gate, now_ns=now_ns),
+            CostRoutes(desk), CostForecastRoutes(desk), RateRoutes(database, self.gate, now_ns=now_ns),
             CompletenessRoutes(books, self.gate, now_ns=now_ns),
             QuarantineRoutes(database, self.gate, self._otlp.replay, now_ns=now_ns),
             DefinitionRoutes(database, self.gate, now_ns=now_ns), ThresholdRoutes(database, self.gate, now_ns=now_ns),

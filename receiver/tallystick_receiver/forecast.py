@@ -63,7 +63,7 @@ class Part:
 
     days: Sequence[Decimal | None]
     to_date: Decimal
-    prices: Sequence[Decimal] | None = None
+    prices: Sequence[Decimal | Fraction] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +145,7 @@ def outlook_of(part: Part, horizon: Horizon) -> Outlook:
         ValueError: there is not a price for each day.
     """
     length = len(part.days) + horizon.days
-    prices = [Fraction(1)] * length if part.prices is None else [*map(Fraction, part.prices)]
+    prices = [Fraction(1)] * length if part.prices is None else [Fraction(p) for p in part.prices]
     if len(prices) != length:
         raise ValueError(f"{length} days need as many prices, not {len(prices)}")
     days, scale = _whole(part.days)

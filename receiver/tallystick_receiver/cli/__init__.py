@@ -18,6 +18,7 @@ from tallystick_receiver.cli.keys import keys
 from tallystick_receiver.cli.metrics import metrics
 from tallystick_receiver.cli.migrate import migrate_command
 from tallystick_receiver.cli.rebuild import rebuild_command
+from tallystick_receiver.cli.reconcile import reconcile
 from tallystick_receiver.cli.record import record_command
 from tallystick_receiver.cli.serve import serve_command
 from tallystick_receiver.cli.thresholds import thresholds
@@ -36,6 +37,6 @@ def main() -> None:
 
 for command in (
     serve_command, demo_command, migrate_command, keys, usage_command, export_command, verify_command, rebuild_command,
-    doctor_command, config_command, record_command, forecast_command, balances, metrics, thresholds, events,
+    doctor_command, config_command, record_command, forecast_command, balances, reconcile, metrics, thresholds, events,
 ):  # fmt: skip
     main.add_command(command)

@@ -38,6 +38,14 @@ class Client:
         """
         return await self._call("GET", path, query)
 
+    async def send_file(self, path: str, query: Sequence[tuple[str, str]], content: bytes) -> dict[str, Any]:
+        """Send a file as it is.
+
+        Raises:
+            click.ClickException: the receiver says no; the sentence is its own.
+        """
+        return await self._call("POST", path, query, data=content)
+
     async def _call(
         self,
         method: str,

@@ -68,7 +68,7 @@ class UsageForecastRoutes:
         books = await self._desk.books_of(question, caller)
         usage = await read_usage(self._desk.database, question, caller.hold, self._desk.rows_max)
         found = await asyncio.to_thread(_forecast, asked, window, books, usage, is_zero=is_zero)
-        return answer(_framed(asked, window, caller) | found | {"completeness": in_short(books, caller.access.org)})
+        return answer(framed(asked, window, caller) | found | {"completeness": in_short(books, caller.access.org)})
 
 
 def takes_unknown_as_zero(request: web.Request) -> bool:
@@ -83,7 +83,8 @@ def takes_unknown_as_zero(request: web.Request) -> bool:
     return text == "zero"
 
 
-def _framed(asked: Question, window: Window, caller: Caller) -> dict[str, Any]:
+def framed(asked: Question, window: Window, caller: Caller) -> dict[str, Any]:
+    """What was asked, and when."""
     head: dict[str, Any] = {} if asked.org is None else {"orgId": asked.org}
     return head | {
         "from": rfc3339(asked.start), "until": rfc3339(asked.end), "asOf": rfc3339(caller.now),
@@ -97,8 +98,8 @@ def _forecast(asked: Question, window: Window, books: Completeness, usage: Usage
         raise InvalidQuestion(f"the forecast has more than {GROUPS_MAX} rows: ask for fewer groups")
     rows, totals, skipped = [], [], []
     for metric, groups in sorted(_by_metric(daily).items()):
-        used = {day: True for group in groups for day, quantity in daily[group].items() if quantity}
-        unknown = set() if is_zero else unknown_days(window, books, used, metric[0])
+        used = {day for group in groups for day, quantity in daily[group].items() if quantity}
+        unknown = set() if is_zero else unknown_days(window, books, used, {metric[0]})
         outlooks = {group: _outlook(daily[group], window, unknown) for group in groups}
         own = [_named(asked, group) | forecast_json(forecast_of([outlooks[group]])) for group in groups]
         own.sort(key=lambda row: [(row[name] is not None, row[name]) for name in asked.group_by if name in row])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -104,23 +104,23 @@ def window_of(asked: Question, now: datetime) -> Window:
     )  # fmt: skip
 
 
-def unknown_days(window: Window, found: Completeness, used: Mapping[date, bool], metric: str | None) -> set[date]:
+def unknown_days(window: Window, found: Completeness, used: Collection[date], metrics: Collection[str]) -> set[date]:
     """Days of the history of which the figure is known to be short, or of which nobody knows whether it is zero.
 
     Args:
         window: the history.
         found: completeness of it.
-        used: whether anything was used on a day at all.
-        metric: whose gaps count; None: everyone's.
+        used: days on which anything was used at all.
+        metrics: whose gaps count.
     """
-    gaps = [(gap.start, gap.end) for gap in found.gaps if metric in (None, gap.metric)]
+    gaps = [(gap.start, gap.end) for gap in found.gaps if gap.metric in metrics]
     doubts = [(silence.start, silence.end) for silence in (*found.silent, *found.unannounced)]
     unknown = set()
     for day in window.history:
         start, end = window.midnight(day), window.midnight(day + _DAY)
         if _touches(gaps, start, end):
             unknown.add(day)
-        elif not used.get(day):
+        elif day not in used:
             is_accounted = found.senders and found.until is not None and found.until >= end
             if not is_accounted or _touches(doubts, start, end):
                 unknown.add(day)

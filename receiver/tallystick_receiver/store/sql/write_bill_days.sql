@@ -4,4 +4,5 @@
 INSERT INTO bill_day (org, provider, report, day, revision, digest, line_count, source, imported_at)
 SELECT $1, $2, $3, day, revision, digest, line_count, $8, $9
 FROM unnest($4::date[], $5::integer[], $6::bytea[], $7::integer[]) AS fresh (day, revision, digest, line_count)
+ORDER BY day
 RETURNING id, day
