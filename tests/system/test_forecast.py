@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 from conftest import run_cli
+from midnight import away_from_midnight
 from otlp import export, export_request, get, send
 from waiting import wait_until
 
@@ -18,6 +19,7 @@ WEEK = (100, 120, 130, 125, 140, 20, 10)
 @pytest.fixture
 def receiver(start_receiver):
     """One that takes records of the last months."""
+    away_from_midnight()
     return start_receiver("--late-seconds-max", str(200 * 86400), "--keep-points-days", "300")
 
 
