@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from conftest import run_cli
 from midnight import away_from_midnight
 from otlp import get, send
 from pricing import PATIENT, attributes_of, card, costs, use
@@ -112,6 +113,16 @@ def test_bytes_have_a_forecast_of_cost_like_tokens(receiver):
     (row,) = found["rows"]
     assert (row["currency"], row["method"], row["low"]) == ("EUR", "run_rate", None)
     assert near(row["total"], 7 + rest_of_today(found))
+
+
+def test_the_command_says_what_is_expected_and_what_has_no_price(receiver):
+    card(receiver, "openai", "gpt-5", prices={"output": "10"})
+    history(receiver, 6, MILLION)
+    history(receiver, 6, MILLION, model="unheard-of")
+    done = run_cli("forecast", "--cost", "--org", "acme", "--until", day(8), TALLYSTICK_URL=receiver.url)
+    assert done.returncode == 0, done.stderr
+    for words in ("USD", "fewer than 14 complete days", "without a price (unpriced)", "Completeness unknown"):
+        assert words in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final
 
@@ -28,30 +29,48 @@ _DIGITS_SHOWN: Final = 6
 @click.option("--tz", default=None, help="IANA time zone of days; default UTC.")
 @click.option("--unknown-days", "unknownDays", default=None, type=click.Choice(["skip", "zero"]),
               help="Days without usage of which nobody knows whether they are complete; default: skip.")  # fmt: skip
+@click.option("--cost", "is_cost", is_flag=True, help="In money, at the prices of the days to come.")
 @as_json_option
 def forecast_command(
-    *, url: str, key: str, types: tuple[str, ...], attributes: tuple[str, ...], as_json: bool, **named: str | None
+    *,
+    url: str,
+    key: str,
+    is_cost: bool,
+    types: tuple[str, ...],
+    attributes: tuple[str, ...],
+    as_json: bool,
+    **named: str | None,
 ) -> None:
-    """What usage will come to by the end of the month, and how wrong such forecasts were."""
+    """What usage, or its cost, will come to by the end of the month, and how wrong such forecasts were."""
     query = [(name, value) for name, value in named.items() if value is not None] + [("type", t) for t in types]
     for attribute in attributes:
         name, equals, value = attribute.partition("=")
         if not equals:
             raise click.UsageError(f"--attr must be like region=eu, not {attribute!r}")
         query.append((f"attr.{name}", value))
-    found = run(Client(url, key).ask("/api/v1/usage/forecast", query))
+    found = run(Client(url, key).ask(f"/api/v1/{'costs' if is_cost else 'usage'}/forecast", query))
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False, indent=2))
         return
     show([_line(row) for row in found["rows"]], as_json=False)
-    for note in dict.fromkeys(row["note"] for row in found["rows"]):
-        click.echo(note)
-    if found["unknownDays"]:
-        days = len({row["day"] for row in found["unknownDays"]})
-        click.echo(f"{days} days are not looked at, since nobody knows whether they are complete (--unknown-days)")
-    if found["levels"]:
-        click.echo(f"levels are not forecast: {', '.join(found['levels'])}")
-    click.echo(sentence_of(found["completeness"]))
+    for sentence in _sentences(found):
+        click.echo(sentence)
+
+
+def _sentences(found: dict[str, Any]) -> Iterator[str]:
+    """What the figures rest on, and what is not in them."""
+    yield from dict.fromkeys(row["note"] for row in found["rows"])
+    for row in found.get("unpriced", ()):
+        yield (
+            f"without a price ({row['reason']}): {_shown(row['toDate'])} {row['unit']} of {row['type']} to date,"
+            f" {_shown(row['remaining'])} expected"
+        )
+    days = {row if isinstance(row, str) else row["day"] for row in found["unknownDays"]}
+    if days:
+        yield f"{len(days)} days are not looked at, since nobody knows whether they are complete (--unknown-days)"
+    if found.get("levels"):
+        yield f"levels are not forecast: {', '.join(found['levels'])}"
+    yield sentence_of(found["completeness"])
 
 
 def _line(row: dict[str, Any]) -> dict[str, Any]:
