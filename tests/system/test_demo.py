@@ -71,7 +71,9 @@ def test_the_demo_ends_by_itself_and_the_api_answers_exactly_what_the_sites_reco
     assert f"all {len(lines)} figures are equal" in done.stdout
     _, _, over_time = done.stdout.partition("What was kept over time")
     stored = re.findall(
-        r"^ *(\S+) +(\S+) +storage\.snapshot +[\d.]+ [KM]?i?B +[\d.]+ [KM]?i?B h +[\d.]+ s\s*$", over_time, re.MULTILINE
+        r"^ *(\S+) +(\S+) +storage\.snapshot +(?:-|[\d.]+ [KM]?i?B) +[\d.]+ [KM]?i?B h +[\d.]+ s\s*$",
+        over_time,
+        re.MULTILINE,
     )
     assert sorted(stored) == sorted(
         (org, project) for org, project, type_, _, _ in lines if type_ == "storage.snapshot"
