@@ -14,10 +14,10 @@ from tallystick_receiver.cli.frame import as_json_option, run, show
 from tallystick_receiver.credits import Every
 
 _PATH: Final = "/api/v1/balances"
-_SHOWN: Final = ("orgId", "subjectType", "subjectId", "balance", "granted", "refilled", "adjusted", "spent",
-                 "nextRefillAt")  # fmt: skip
-_ENTRY_SHOWN: Final = ("number", "at", "orgId", "subjectType", "subjectId", "kind", "amount", "idempotencyKey", "note")
-_REFILL_SHOWN: Final = ("id", "orgId", "subjectType", "subjectId", "amount", "every", "unit", "booked", "nextAt")
+_SHOWN: Final = ("org", "subject", "balance", "granted", "refilled", "adjusted", "spent", "nextRefillAt")
+_ENTRY_SHOWN: Final = ("number", "at", "org", "subject", "kind", "amount", "idempotencyKey", "note")
+_REFILL_SHOWN: Final = ("id", "org", "subject", "amount", "every", "unit", "booked", "nextAt")
+_FIGURES: Final = ("balance", "granted", "refilled", "adjusted", "spent", "amount", "booked")
 
 
 @click.group()
@@ -41,7 +41,7 @@ def balances_show(*, url: str, key: str, org: str | None, subject: str | None, a
     """Show balances; negative ones are debts."""
     kind, _, name = (subject or "").partition("=")
     found = run(Client(url, key).pages(_PATH, "balances", orgId=org, subjectType=kind or None, subjectId=name or None))
-    show(found if as_json else [{column: row[column] for column in _SHOWN} for row in found], as_json=as_json)
+    _print(found, _SHOWN, as_json=as_json)
     if not as_json and any(row["unpricedRows"] for row in found):
         click.echo("some usage has no price and counts as nothing: tallystick cost lists it")
 
@@ -101,7 +101,7 @@ def balances_entries(*, url: str, key: str, org: str | None, subject: str | None
     kind, _, name = (subject or "").partition("=")
     query = {"orgId": org, "subjectType": kind or None, "subjectId": name or None}
     found = run(Client(url, key).pages(f"{_PATH}/entries", "entries", **query))
-    show(found if as_json else [{column: row[column] for column in _ENTRY_SHOWN} for row in found], as_json=as_json)
+    _print(found, _ENTRY_SHOWN, as_json=as_json)
 
 
 @balances.group("refills")
@@ -116,7 +116,7 @@ def refills() -> None:
 def refills_list(*, url: str, key: str, org: str | None, as_json: bool) -> None:
     """List schedules, ended ones too."""
     found = run(Client(url, key).pages(f"{_PATH}/refills", "refills", orgId=org))
-    show(found if as_json else [{column: row[column] for column in _REFILL_SHOWN} for row in found], as_json=as_json)
+    _print(found, _REFILL_SHOWN, as_json=as_json)
 
 
 @refills.command("create")
@@ -167,8 +167,11 @@ def _subject(org: str, subject: str | None) -> dict[str, object]:
     return {"orgId": org, "subjectType": kind, "subjectId": name}
 
 
-def _print(row: dict[str, Any], columns: tuple[str, ...], *, as_json: bool) -> None:
+def _print(found: dict[str, Any] | list[dict[str, Any]], columns: tuple[str, ...], *, as_json: bool) -> None:
+    """One row or several: all of it for machines, chosen columns for people."""
     if as_json:
-        click.echo(json.dumps(row, ensure_ascii=False, indent=2))
-    else:
-        show([{column: row[column] for column in columns}], as_json=False)
+        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
+        return
+    rows = found if isinstance(found, list) else [found]
+    short = [row | {"org": row["orgId"], "subject": f"{row['subjectType']}={row['subjectId']}"} for row in rows]
+    show([{column: row[column] for column in columns} for row in short], as_json=False, figures=_FIGURES)

@@ -15,6 +15,7 @@ from tallystick_receiver.cli.frame import as_json_option, run, show
 
 _ARROWS: Final = {"up": "↗", "down": "↘"}
 _DIGITS_SHOWN: Final = 6
+_FIGURES: Final = ("to date", "expected", "low", "high", "error", "trend")
 
 
 @click.command("forecast")
@@ -52,7 +53,7 @@ def forecast_command(
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False, indent=2))
         return
-    show([_line(row) for row in found["rows"]], as_json=False)
+    show([_line(row) for row in found["rows"]], as_json=False, figures=_FIGURES)
     for sentence in _sentences(found):
         click.echo(sentence)
 
@@ -82,7 +83,7 @@ def _line(row: dict[str, Any]) -> dict[str, Any]:
         "to date": _shown(row["toDate"]), "expected": _shown(row["total"]),
         "low": _shown(row["low"]), "high": _shown(row["high"]),
         "error": None if error is None else f"{error} %",
-        "trend": None if trend is None else f"{_ARROWS[trend['direction']]} {trend['weeklyPercent']} % a week",
+        "trend": None if trend is None else f"{_ARROWS[trend['direction']]} {trend['weeklyPercent']} %/week",
     }  # fmt: skip
 
 

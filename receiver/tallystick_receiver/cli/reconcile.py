@@ -13,6 +13,7 @@ from tallystick_receiver.cli.frame import as_json_option, run, show
 
 _PATH: Final = "/api/v1/reconciliation"
 _PARTS: Final = ("coverage", "price", "unpriced", "fees", "rest")
+_FIGURES: Final = ("our tokens", "their tokens", "ours", "theirs", "delta", *_PARTS, "%")
 _SHARES: Final = {
     "noUsage": "of requests came back without usage",
     "cancelled": "of requests were cancelled",
@@ -74,7 +75,8 @@ def _show(found: dict[str, Any]) -> None:
     rows = [{name: row[name] for name in names} | _line(row) for row in found["rows"]]
     if found["total"] is not None:
         rows.append({name: "total" if name == names[0] else None for name in names} | _line(found["total"]))
-    show(rows, as_json=False)
+    said = {name for row in rows for name, value in row.items() if value is not None}
+    show([{name: row[name] for name in row if name in said} for row in rows], as_json=False, figures=_FIGURES)
     gates = found["gates"]
     click.echo(f"month: {gates['month']} (gate {gates['monthPercent']} %); days beyond {gates['dayPercent']} %:"
                f" {_days(gates['failedDays'])}")  # fmt: skip
