@@ -19,10 +19,17 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Final
 
-RUN_RATE_BELOW: Final = 14
-"""Days; with fewer the answer is their mean, and nothing is said of how wrong it may be."""
-WEEKDAYS_FROM: Final = 28
-"""Days; with fewer no weekday is told from another."""
+from tallystick_receiver.daily_pattern import (
+    RUN_RATE_BELOW,
+    WEEKDAYS_FROM,
+    Exact,
+    expected,
+    known_days,
+    line_through,
+    since_first,
+    weeks_of,
+)
+
 BACK_TESTS_MAX: Final = 22
 BACK_TESTS_MIN: Final = 7
 """Each weekday once; the extremes of fewer say nothing."""
@@ -31,11 +38,6 @@ R2_MIN: Final = Fraction(3, 10)
 HISTORY_DAYS: Final = 120
 """Complete days that are looked at: eight weeks, 22 back-tests and the longest month, with room."""
 PLACES: Final = 6
-_WEEK: Final = 7
-_WEEKS_MAX: Final = 8
-_WEEKS_MIN: Final = 3
-_DAMPING: Final = Fraction(1, 2)
-_HALF: Final = Fraction(1, 2)
 
 
 class Method(StrEnum):
@@ -170,8 +172,8 @@ def forecast_of(outlooks: Iterable[Outlook]) -> Forecast:
     """
     parts = list(outlooks)
     values = _summed([part.values for part in parts])
-    history = _since_first(values)
-    known = _count(history)
+    history = since_first(values)
+    known = known_days(history)
     remaining = [part.remaining for part in parts if part.remaining is not None]
     method = _method(known) if remaining else Method.NONE
     total = sum(remaining, Fraction()) if remaining else None
@@ -187,47 +189,9 @@ def forecast_of(outlooks: Iterable[Outlook]) -> Forecast:
     )
 
 
-def expected(days: Sequence[Exact | None], horizon: int) -> list[Fraction] | None:
-    """What each of the next days will bring, in the unit of `days`; None where no day is known.
-
-    Days before the first usage are no history: who began ten days ago is not diluted by zeros.
-    """
-    history = _since_first(days)
-    known = _count(history)
-    if not known:
-        return None
-    recent = history[-WEEKDAYS_FROM:]
-    if known < WEEKDAYS_FROM or _count(recent) < RUN_RATE_BELOW:
-        latest = [quantity for quantity in history if quantity is not None][-WEEKDAYS_FROM:]
-        return [_mean(latest)] * horizon
-    usual = _mean([quantity for quantity in recent if quantity is not None])
-    means = []
-    for weekday in range(_WEEK):
-        same = [quantity for quantity in recent[weekday::_WEEK] if quantity is not None]
-        means.append(_mean(same) if same else usual)
-    week = sum(means, Fraction())
-    line = _line(_weeks(history))
-    if line is None or not week or not line.slope:
-        return [means[ahead % _WEEK] for ahead in range(horizon)]
-    # The means stand for the middle of four weeks, 14 days before the first day ahead; a day's middle is half a day in.
-    step = _DAMPING * line.slope / week / _WEEK
-    middle = Fraction(WEEKDAYS_FROM, 2) + _HALF
-    return [means[ahead % _WEEK] * max(1 + step * (middle + ahead), Fraction()) for ahead in range(horizon)]
-
-
 def rounded(number: Fraction, places: int = PLACES) -> Decimal:
     """A decimal of that many places, half to even."""
     return Decimal(round(number * 10**places)).scaleb(-places).normalize() + 0
-
-
-Exact = int | Fraction
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    slope: Fraction
-    mean: Fraction
-    r2: Fraction | None
 
 
 def _whole(days: Sequence[Decimal | None]) -> tuple[list[int | None], Fraction]:
@@ -244,19 +208,6 @@ def _method(known: int) -> Method:
     return Method.MEAN if known < WEEKDAYS_FROM else Method.WEEKDAYS
 
 
-def _since_first(days: Sequence[Exact | None]) -> Sequence[Exact | None]:
-    first = next((index for index, quantity in enumerate(days) if quantity), len(days))
-    return days[first:]
-
-
-def _count(days: Sequence[Exact | None]) -> int:
-    return len(days) - days.count(None)
-
-
-def _mean(quantities: Sequence[Exact]) -> Fraction:
-    return Fraction(sum(quantities)) / len(quantities)
-
-
 def _valued(quantities: Sequence[Exact], prices: Sequence[Fraction]) -> Fraction:
     """What these days cost; days of one price are added up before they are multiplied."""
     total, run = Fraction(), Fraction()
@@ -268,32 +219,8 @@ def _valued(quantities: Sequence[Exact], prices: Sequence[Fraction]) -> Fraction
     return total
 
 
-def _weeks(days: Sequence[Exact | None]) -> list[tuple[int, Exact]]:
-    """(weeks before the last, total) of the last whole weeks; one with an unknown day is left out, not guessed."""
-    found = []
-    for back in range(min(len(days) // _WEEK, _WEEKS_MAX)):
-        end = len(days) - back * _WEEK
-        week = [quantity for quantity in days[end - _WEEK : end] if quantity is not None]
-        if len(week) == _WEEK:
-            found.append((back, sum(week)))
-    return found
-
-
-def _line(weeks: Sequence[tuple[int, Exact]]) -> _Line | None:
-    """Ordinary least squares through weekly totals, without a division before the last step; None with too few."""
-    count = len(weeks)
-    if count < _WEEKS_MIN:
-        return None
-    x, y = sum(-back for back, _ in weeks), sum(total for _, total in weeks)
-    sxx = count * sum(back * back for back, _ in weeks) - x * x
-    sxy = count * sum(-back * total for back, total in weeks) - x * y
-    syy = count * sum(total * total for _, total in weeks) - y * y
-    r2 = Fraction(sxy * sxy) / (sxx * syy) if syy else None
-    return _Line(Fraction(sxy) / sxx, Fraction(y) / count, r2)
-
-
 def _trend(days: Sequence[Exact | None]) -> Trend | None:
-    line = _line(_weeks(days))
+    line = line_through(weeks_of(days))
     if line is None or line.r2 is None or line.r2 < R2_MIN:
         return None
     return Trend(weekly=line.slope / line.mean, r2=line.r2)
@@ -334,7 +261,7 @@ def _errors(parts: Sequence[Outlook], values: Sequence[Fraction | None]) -> tupl
             tested[origin] = (before[0] + predicted, before[1] + actual)
     errors = []
     for origin in sorted(common, reverse=True):
-        if _count(_since_first(values[:origin])) < RUN_RATE_BELOW:
+        if known_days(since_first(values[:origin])) < RUN_RATE_BELOW:
             continue
         predicted, actual = tested[origin]
         if predicted:

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from tallystick.quantity import text_of
+from tallystick_receiver.daily_pattern import RUN_RATE_BELOW, WEEKDAYS_FROM
 from tallystick_receiver.errors import InvalidQuestion
 from tallystick_receiver.forecast import (
     BACK_TESTS_MIN,
     HISTORY_DAYS,
-    RUN_RATE_BELOW,
-    WEEKDAYS_FROM,
     Forecast,
     Horizon,
     Method,

@@ -62,8 +62,9 @@ def test_before_the_first_price_the_next_one_stands_in():
 def row(state=State.PRICED, cost="1", **dimensions):
     return CostRow(
         org="acme", project=None, metric="llm.tokens", unit="{token}", bucket=START,
-        dimensions=tuple(dimensions.values()), state=state, currency=None if cost is None else "USD", grade="exact", is_adjustment=False, is_overflow=False,
-        quantity=Decimal(10), cost=None if cost is None else Decimal(cost), list_cost=None, billed_cost=None,
+        dimensions=tuple(dimensions.values()), state=state, currency=None if cost is None else "USD", grade="exact",
+        is_adjustment=False, is_overflow=False, quantity=Decimal(10), cost=None if cost is None else Decimal(cost),
+        list_cost=None, billed_cost=None,
     )  # fmt: skip
 
 
