@@ -26,6 +26,7 @@ from tallystick_receiver.query.asking import Desk
 from tallystick_receiver.query.balance_routes import BalanceRoutes
 from tallystick_receiver.query.breakdown_routes import BreakdownRoutes
 from tallystick_receiver.query.completeness_routes import Books, CompletenessRoutes
+from tallystick_receiver.query.cost_export_routes import CostExportRoutes
 from tallystick_receiver.query.cost_forecast_routes import CostForecastRoutes
 from tallystick_receiver.query.cost_routes import CostRoutes
 from tallystick_receiver.query.definition_routes import DefinitionRoutes
@@ -33,6 +34,7 @@ from tallystick_receiver.query.event_routes import EventRoutes, Feed
 from tallystick_receiver.query.export_routes import ExportRoutes
 from tallystick_receiver.query.forecast_routes import UsageForecastRoutes
 from tallystick_receiver.query.health import health
+from tallystick_receiver.query.month_routes import MonthRoutes
 from tallystick_receiver.query.problem import answer, problem
 from tallystick_receiver.query.quarantine_routes import QuarantineRoutes
 from tallystick_receiver.query.rate_routes import RateRoutes
@@ -132,7 +134,9 @@ class Receiver:
         self._routes = (
             UsageRoutes(desk), BreakdownRoutes(desk), SummaryRoutes(desk), UsageForecastRoutes(desk),
             ExportRoutes(desk, exports_max=settings.exports_max, seconds_max=settings.export_seconds_max),
-            CostRoutes(desk), CostForecastRoutes(desk), RateRoutes(database, self.gate, now_ns=now_ns),
+            CostRoutes(desk), CostForecastRoutes(desk),
+            CostExportRoutes(desk, exports_max=settings.exports_max, seconds_max=settings.export_seconds_max),
+            MonthRoutes(database, self.gate, now_ns=now_ns), RateRoutes(database, self.gate, now_ns=now_ns),
             CompletenessRoutes(books, self.gate, now_ns=now_ns),
             QuarantineRoutes(database, self.gate, self._otlp.replay, now_ns=now_ns),
             DefinitionRoutes(database, self.gate, now_ns=now_ns), ThresholdRoutes(database, self.gate, now_ns=now_ns),

@@ -9,8 +9,11 @@ from decimal import Context, Decimal
 from typing import Final
 
 from tallystick.llm import kinds
+from tallystick.semconv import METRIC_OVERFLOW, SERVICE_NAME
+from tallystick_receiver.periods import month_of, next_month
 from tallystick_receiver.pricing import State
-from tallystick_receiver.ranges import HOUR, ceiling
+from tallystick_receiver.question import Question
+from tallystick_receiver.ranges import HOUR, Range, ceiling
 
 WIDE: Final = Context(prec=2000)
 """Decimal's own + rounds to 28 digits."""
@@ -72,6 +75,13 @@ GROUPS: Final = {
 """What reports group by besides type, project, org and time; any other name is an attribute's key."""
 
 
+TOTAL_DIMENSIONS: Final = frozenset({
+    kinds.PROVIDER, kinds.MODEL, kinds.TOKEN_KIND, kinds.UNIT_KIND, kinds.SERVICE_TIER, kinds.CONTEXT_BAND,
+    kinds.REGION, kinds.USER, kinds.FEATURE, kinds.AGENT, SERVICE_NAME, METRIC_OVERFLOW,
+})  # fmt: skip
+"""Dimensions that monthly totals keep: those of which there are few, or that are always asked for."""
+
+
 def dimension_of(group: str) -> Dimension:
     """Where the value of a group is found."""
     return GROUPS.get(group, Dimension(group))
@@ -80,6 +90,32 @@ def dimension_of(group: str) -> Dimension:
 def hours_of(start: datetime, end: datetime) -> tuple[datetime, datetime]:
     """The full hours that begin within a window: cost is kept by them, and each belongs to one window."""
     return ceiling(start, HOUR), ceiling(end, HOUR)
+
+
+@dataclass(frozen=True, slots=True)
+class CostRanges:
+    """Where a window is read: half-open ranges of hours, and whole months of UTC."""
+
+    hours: list[Range]
+    months: list[datetime]
+
+
+def cost_ranges(question: Question) -> CostRanges:
+    """Whole months from their totals, where these know what is asked; the rest by the hour."""
+    start, end = hours_of(question.start, question.end)
+    if start >= end:
+        return CostRanges([], [])
+    asked = [name for group in question.dimensions for name in (dimension_of(group).key, dimension_of(group).other)]
+    names = {name for name in (*asked, *question.filters) if name is not None and not name.startswith("@")}
+    is_fine = question.unit in ("hour", "day", "week") or (question.unit == "month" and question.zone.key != "UTC")
+    first = month_of(start) if start == month_of(start) else next_month(start)
+    last = month_of(end)
+    if is_fine or not names <= TOTAL_DIMENSIONS or first >= last:
+        return CostRanges([(start, end)], [])
+    months = [first]
+    while (following := next_month(months[-1])) < last:
+        months.append(following)
+    return CostRanges([r for r in ((start, first), (last, end)) if r[0] < r[1]], months)
 
 
 Place = tuple[str, str]

@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.llm.kinds import TOKENS
 from tallystick_receiver.adapters import Line, foreign_metrics, lines_of
+from tallystick_receiver.costs import TOTAL_DIMENSIONS
 from tallystick_receiver.identity import id_of, identity_text
+from tallystick_receiver.periods import month_of
 from tallystick_receiver.pricing import SUPERSEDED, Key, RateBook, Tariff
 from tallystick_receiver.ranges import HOUR
 from tallystick_receiver.schemes import expected_metrics, scheme_of
 from tallystick_receiver.store.duty import Duty
-from tallystick_receiver.store.months import Month, begin_months, close_months, month_of, read_months
+from tallystick_receiver.store.months import Month, begin_months, close_months, read_months
 from tallystick_receiver.store.rates import rates_print, read_book
 from tallystick_receiver.store.statements import statement
 
@@ -37,6 +39,7 @@ _LOCK: Final = 0x7A11_000A
 _STATEMENT_SECONDS: Final = 120.0
 _LINES_AT_ONCE: Final = 10_000
 _SERVICE: Final = "service.name"
+_ROWS_TO_HASH: Final = 2000
 
 
 def pricer(
@@ -123,8 +126,10 @@ class Costing:
         closed = month is not None and month.known_at is not None
         book = await self._book(connection, month.known_at if month else None)
         metrics = book.metrics(org)
-        await self._write_lines(connection, org_id, org, hours, metrics)
-        keys = await connection.fetch(statement("read_due_keys"), org_id, hours, metrics)
+        used = await connection.fetch(statement("read_due_dims"), org_id, hours)
+        dims = [row["dims_id"] for row in used]
+        await self._write_lines(connection, org_id, org, dims, metrics)
+        keys = await connection.fetch(statement("read_due_keys"), org_id, dims, metrics)
         segments = _Segments()
         for row in keys:
             key = Key(metric=row["metric"], unit=row["unit"], attributes=json.loads(row["attributes"]))
@@ -132,12 +137,15 @@ class Costing:
         await _write_tariffs(connection, [*segments.tariffs.values(), SUPERSEDED])
         precedences = {row[name] for row in keys for name in ("best", "worst")} - {None}
         arguments = (
-            org_id, hours, metrics, *segments.columns, tariff_id(SUPERSEDED), len(precedences) > 1,
+            org_id, hours, metrics, *segments.columns, tariff_id(SUPERSEDED), len(precedences) > 1, month_of(hours[0]),
         )  # fmt: skip
+        await _prefer(connection, hashing=sum(row["rows"] for row in used) > _ROWS_TO_HASH)
         if closed:
             changed = await connection.fetchval(statement("adjust_costs"), *arguments, now)
         else:
-            changed = await connection.fetchval(statement("write_costs"), *arguments)
+            changed, replaced = await connection.fetchrow(statement("write_costs"), *arguments)
+            if replaced:
+                await connection.execute(statement("delete_empty_totals"), org_id, month_of(hours[0]))
             if keys and month is None:
                 await begin_months(connection, [month_of(hours[0])], now)
         return int(changed)
@@ -153,7 +161,7 @@ class Costing:
         return self._books[known_at]
 
     async def _write_lines(
-        self, connection: asyncpg.Connection, org_id: int, org: str, hours: list[datetime], metrics: list[str]
+        self, connection: asyncpg.Connection, org_id: int, org: str, dims: list[int], metrics: list[str]
     ) -> None:
         """Lines of sets of dimensions that are new, and keys by the dimensions that rates name now."""
         current = (await self._book(connection, None)).rates
@@ -165,18 +173,22 @@ class Costing:
             if known.get(metric) != dimensions:
                 await _renew_keys(connection, metric, dimensions)
         sources = [*metrics, *(foreign_metrics() if TOKENS in metrics else ())]
-        rows = await connection.fetch(statement("read_new_dims"), org_id, hours, sources)
+        rows = await connection.fetch(statement("read_new_dims"), org_id, dims, sources)
         lines: list[tuple[Any, ...]] = []
         keys: dict[int, Key] = {}
+        groups: dict[int, tuple[Any, ...]] = {}
         for row in rows:
             attributes = json.loads(row["attributes"])
             for line in lines_of(row["metric"], row["unit"], row["kind"], attributes):
                 key = key_of(line.metric, line.unit, line.attributes, wanted[line.metric])
                 keys[key_id(key)] = key
                 sender = id_of(identity_text("sender", org, row["project_id"], line.attributes.get(_SERVICE)))
-                lines.append(_line_columns(row, line, sender, key_id(key)))
+                group = _group_columns(row, line)
+                groups[group[0]] = group
+                lines.append((*_line_columns(row, line), sender, key_id(key), group[0]))
         if lines:
             await _write_keys(connection, keys)
+            await connection.execute(statement("write_groups"), org_id, *zip(*groups.values(), strict=True))
             await connection.execute(statement("write_lines"), org_id, *zip(*lines, strict=True))
 
 
@@ -224,11 +236,25 @@ def _dimensions(metric: str, book: RateBook) -> frozenset[str]:
     return book.dimensions(metric) | frozenset(scheme_of(metric).keys)
 
 
-def _line_columns(row: asyncpg.Record, line: Line, sender: int, key: int) -> tuple[Any, ...]:
+def _line_columns(row: asyncpg.Record, line: Line) -> tuple[Any, ...]:
     return (
         row["dims_id"], line.part, row["project_id"], line.metric, line.unit, line.factor, _json(line.attributes),
-        line.source, line.grade, line.precedence, sender, key,
+        line.source, line.grade, line.precedence,
     )  # fmt: skip
+
+
+def _group_columns(row: asyncpg.Record, line: Line) -> tuple[Any, ...]:
+    """What monthly totals keep of a line; its hash comes first."""
+    kept = _json({name: value for name, value in line.attributes.items() if name in TOTAL_DIMENSIONS})
+    columns = (row["project_id"], line.metric, line.unit, kept, line.source, line.grade)
+    return id_of(identity_text("cost_group", *columns)), *columns
+
+
+async def _prefer(connection: asyncpg.Connection, *, hashing: bool) -> None:
+    """Where many rows are priced, joins are hashed, whatever the planner thinks of tables that it has no figures of."""
+    settings = {"work_mem": "128MB", "plan_cache_mode": "force_custom_plan", "max_parallel_workers_per_gather": "0"}
+    for name, value in {**settings, "enable_nestloop": "off" if hashing else "on"}.items():
+        await connection.execute("SELECT set_config($1, $2, true)", name, value)
 
 
 async def _write_keys(connection: asyncpg.Connection, keys: dict[int, Key]) -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from tallystick_receiver.costs import CostRow, dimension_of, hours_of
-from tallystick_receiver.errors import InvalidQuestion
+from tallystick_receiver.costs import CostRow, cost_ranges, dimension_of, hours_of
+from tallystick_receiver.errors import InvalidQuestion, Unavailable
+from tallystick_receiver.focus import Charge
 from tallystick_receiver.identity import org_id_of, project_id_of
 from tallystick_receiver.pricing import State
 from tallystick_receiver.question import matches
-from tallystick_receiver.store.scene import PROJECT_NEEDS_ORG
+from tallystick_receiver.store.database import PASSING, READING
+from tallystick_receiver.store.scene import PROJECT_NEEDS_ORG, two_ranges
 from tallystick_receiver.store.statements import statement
 
 if TYPE_CHECKING:
@@ -21,6 +24,11 @@ if TYPE_CHECKING:
 
     from tallystick_receiver.question import Question
     from tallystick_receiver.store.database import Database
+
+
+_FETCHED: Final = 1000
+_SUMMING: Final = {"enable_nestloop": "off", "work_mem": "64MB"}
+"""Sums over many rows of which the planner guesses too few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,25 +71,73 @@ async def read_costs(database: Database, question: Question, rows_max: int) -> C
     return Costs(rows=rows, priced_until=state["waits_from"] or question.end, as_of=state["priced_at"])
 
 
+@asynccontextmanager
+async def exporting_costs(
+    database: Database, question: Question, seconds_max: float
+) -> AsyncIterator[AsyncIterator[Charge]]:
+    """Every row of cost in constant memory, in the order of organisations and hours.
+
+    Args:
+        database: where; on a connection of its own.
+        question: whose organisation, project, types, window and filters count.
+        seconds_max: how long a statement may take.
+
+    Raises:
+        InvalidQuestion: a project is asked for without its organisation.
+        Unavailable: the database is out of reach.
+    """
+    connection = await database.connect(seconds_max, READING)
+    try:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            yield _charges(connection, question, await _orgs(connection, question))
+    except PASSING as error:
+        raise Unavailable(f"the database is not available: {str(error) or type(error).__name__}") from error
+    finally:
+        connection.terminate()
+
+
+async def _charges(connection: asyncpg.Connection, question: Question, orgs: Sequence[int]) -> AsyncIterator[Charge]:
+    start, end = hours_of(question.start, question.end)
+    cursor = await connection.cursor(
+        statement("export_costs"), orgs, start, end, await _metrics(connection, question), _project_id(question),
+        json.dumps(question.filters),
+    )  # fmt: skip
+    while found := await cursor.fetch(_FETCHED):
+        for row in found:
+            texts = {name: json.loads(row[name]) for name in ("attributes", "resolved")}
+            yield Charge(**{**row, **texts})
+
+
 async def read_cost_rows(
     connection: asyncpg.Connection, question: Question, orgs: Sequence[int], rows_max: int | None
 ) -> list[CostRow]:
     """Rows of chosen organisations, in the snapshot of the caller's transaction."""
-    metrics = [row["metric"] for row in await connection.fetch(statement("read_cost_metrics"))]
-    chosen = [metric for metric in metrics if matches(metric, question.types)]
-    start, end = hours_of(question.start, question.end)
-    if not chosen or not orgs or start >= end:
+    chosen = await _metrics(connection, question)
+    ranges = cost_ranges(question)
+    if not chosen or not orgs:
         return []
-    project = None
-    if question.project is not None and question.org is not None:
-        project = project_id_of(question.org, question.project)
+    for name, value in _SUMMING.items():
+        await connection.execute("SELECT set_config($1, $2, true)", name, value)
     dimensions = [dimension_of(group) for group in question.dimensions]
     found = await connection.fetch(
-        statement("read_costs"), orgs, start, end, question.unit, question.zone.key, chosen, project,
+        statement("read_costs"), orgs, *two_ranges(ranges.hours), ranges.months, question.unit, question.zone.key,
+        chosen, _project_id(question),
         "org" in question.group_by, "project" in question.group_by, [d.key for d in dimensions],
         [d.other for d in dimensions], [d.is_resolved for d in dimensions], json.dumps(question.filters), rows_max,
     )  # fmt: skip
     return [_row(row) for row in found]
+
+
+async def _metrics(connection: asyncpg.Connection, question: Question) -> list[str]:
+    """Metrics that are priced and asked for."""
+    metrics = [row["metric"] for row in await connection.fetch(statement("read_cost_metrics"))]
+    return [metric for metric in metrics if matches(metric, question.types)]
+
+
+def _project_id(question: Question) -> int | None:
+    if question.project is None or question.org is None:
+        return None
+    return project_id_of(question.org, question.project)
 
 
 async def _orgs(connection: asyncpg.Connection, question: Question) -> list[int]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from tallystick_receiver.periods import next_month
 from tallystick_receiver.rates import Span
 from tallystick_receiver.store.rates import lock_rates, rerate
 from tallystick_receiver.store.statements import statement
@@ -32,16 +33,6 @@ class Month:
     asked_at: datetime | None
     closed_at: datetime | None
     known_at: datetime | None
-
-
-def month_of(time: datetime) -> datetime:
-    """The first of the month of a time, in UTC."""
-    return time.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-
-
-def next_month(month: datetime) -> datetime:
-    """The month after."""
-    return month_of(month + timedelta(days=32))
 
 
 async def read_months(connection: asyncpg.Connection) -> dict[datetime, Month]:

@@ -158,7 +158,7 @@ def _common(question: Question, orgs: list[int], metric_ids: list[int], ranges: 
     )
     return (
         orgs, metric_ids, project, question.unit, question.zone.key, "org" in question.group_by,
-        "project" in question.group_by, *ranges.deltas, *_edges(ranges.points), *_columns(ranges.quarters),
+        "project" in question.group_by, *ranges.deltas, *two_ranges(ranges.points), *_columns(ranges.quarters),
     )  # fmt: skip
 
 
@@ -166,7 +166,7 @@ def _by_dims(question: Question, ranges: Ranges) -> tuple[object, ...]:
     return (*_columns(ranges.days), list(question.dimensions), json.dumps(question.filters))
 
 
-def _edges(ranges: list[Range]) -> tuple[datetime, ...]:
+def two_ranges(ranges: list[Range]) -> tuple[datetime, ...]:
     """Two ranges as four times: the planner sees constants and looks at their partitions only."""
     first, second = [*ranges, _NOTHING, _NOTHING][:2]
     return (*first, *second)

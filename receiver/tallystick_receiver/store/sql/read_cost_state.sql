@@ -1,5 +1,5 @@
--- From when on something of these organisations waits to be priced (null: nothing), and when everything was priced last.
--- $1 org ids, $2/$3 from and to. Index: usage_delta_org.
+-- From when on something of these organisations waits to be priced (null: nothing), and when everything was priced
+-- last. $1 org ids, $2/$3 from and to. Index: usage_delta_org.
 SELECT least(
            (SELECT min(hour) FROM cost_due WHERE org_id = ANY ($1::bigint[]) AND hour >= $2 AND hour < $3),
            (SELECT min(quarter) FROM usage_delta
