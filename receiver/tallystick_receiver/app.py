@@ -9,7 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from aiohttp import web
 
@@ -63,6 +63,13 @@ _log = logging.getLogger(__name__)
 _KEEPALIVE_SECONDS: Final = 75
 _HANDLER_SECONDS: Final = 4.0
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class _Routes(Protocol):
+    """Whatever answers under some paths."""
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        """Register the routes."""
 
 
 class NotLoopbackError(Exception):
@@ -131,18 +138,16 @@ class Receiver:
             database, self.gate, books, now_ns=now_ns, rows_max=settings.query_rows_max,
             hold_seconds=settings.level_hold_seconds,
         )  # fmt: skip
-        self._routes = (
-            UsageRoutes(desk), BreakdownRoutes(desk), SummaryRoutes(desk), UsageForecastRoutes(desk),
+        self._routes: tuple[_Routes, ...] = (
+            UsageRoutes(desk), BreakdownRoutes(desk), SummaryRoutes(desk), *reckoning(desk, self.gate, now_ns),
             ExportRoutes(desk, exports_max=settings.exports_max, seconds_max=settings.export_seconds_max),
-            CostRoutes(desk), CostForecastRoutes(desk),
+            CostRoutes(desk),
             CostExportRoutes(desk, exports_max=settings.exports_max, seconds_max=settings.export_seconds_max),
             MonthRoutes(database, self.gate, now_ns=now_ns), RateRoutes(database, self.gate, now_ns=now_ns),
             CompletenessRoutes(books, self.gate, now_ns=now_ns),
             QuarantineRoutes(database, self.gate, self._otlp.replay, now_ns=now_ns),
             DefinitionRoutes(database, self.gate, now_ns=now_ns), ThresholdRoutes(database, self.gate, now_ns=now_ns),
             AlertRoutes(database, self.gate, now_ns=now_ns),
-            ReconciliationRoutes(desk, self.gate), BalanceRoutes(database, self.gate, now_ns=now_ns),
-            RefillRoutes(database, self.gate, now_ns=now_ns),
             AllowanceRoutes(database, self.gate, now_ns=now_ns, hold_seconds=settings.level_hold_seconds),
         )  # fmt: skip
         self._feed = Feed(database)
@@ -257,6 +262,14 @@ def storage_plan(settings: Settings) -> StoragePlan:
         ),
         chunk=timedelta(hours=settings.points_chunk_hours),
         columnstore_after=timedelta(days=settings.columnstore_after_days),
+    )  # fmt: skip
+
+
+def reckoning(desk: Desk, gate: Gate, now_ns: Callable[[], int]) -> tuple[_Routes, ...]:
+    """What usage will come to, whether a provider's bill agrees, and what is left of what was granted."""
+    return (
+        UsageForecastRoutes(desk), CostForecastRoutes(desk), ReconciliationRoutes(desk, gate),
+        BalanceRoutes(desk.database, gate, now_ns=now_ns), RefillRoutes(desk.database, gate, now_ns=now_ns),
     )  # fmt: skip
 
 
