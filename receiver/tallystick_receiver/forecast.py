@@ -13,8 +13,8 @@ Pure and exact: fractions throughout; `rounded` is the only place where anything
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
+from dataclasses import dataclass, field
+from decimal import Context, Decimal
 from enum import StrEnum
 from fractions import Fraction
 from typing import Final
@@ -38,6 +38,7 @@ R2_MIN: Final = Fraction(3, 10)
 HISTORY_DAYS: Final = 120
 """Complete days that are looked at: eight weeks, 22 back-tests and the longest month, with room."""
 PLACES: Final = 6
+_WIDE: Final = Context(prec=2000)
 
 
 class Method(StrEnum):
@@ -127,21 +128,40 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """A part's forecast and back-tests, ready to be added up with others'.
+    """A part's forecast, ready to be added up with others'.
 
     Attributes:
         values: days at the last known price: what a trend is seen in.
-        back_tests: (index of the first day forecast, forecast, actual), the latest first.
     """
 
     to_date: Fraction
     remaining: Fraction | None
     values: tuple[Fraction | None, ...]
-    back_tests: tuple[tuple[int, Fraction, Fraction], ...]
+    _days: Sequence[int | None]
+    _prices: Sequence[Fraction]
+    _tested: dict[int, tuple[Fraction, Fraction]] = field(default_factory=dict)
+
+    @property
+    def horizon(self) -> int:
+        """How many days are ahead, today included."""
+        return len(self._prices) - len(self._days)
+
+    def back_test(self, origin: int) -> tuple[Fraction, Fraction]:
+        """What a forecast from before a day would have said of as many days as are ahead now, and what they were.
+
+        Both are weighted with the prices of those days, which are all known.
+        """
+        if origin not in self._tested:
+            end = origin + self.horizon
+            ahead = expected(self._days[:origin], self.horizon) or [Fraction()] * self.horizon
+            actual = [quantity or 0 for quantity in self._days[origin:end]]
+            weights = self._prices[origin:end]
+            self._tested[origin] = _valued(ahead, weights), _valued(actual, weights)
+        return self._tested[origin]
 
 
 def outlook_of(part: Part, horizon: Horizon) -> Outlook:
-    """Forecast a part, and test the forecast where the answer is known.
+    """Forecast a part.
 
     Raises:
         ValueError: there is not a price for each day.
@@ -161,7 +181,8 @@ def outlook_of(part: Part, horizon: Horizon) -> Outlook:
         to_date=Fraction(part.to_date),
         remaining=remaining,
         values=tuple(None if quantity is None else quantity * prices[-1 - horizon.days] for quantity in days),
-        back_tests=tuple(_back_tests(days, prices, horizon.days)),
+        _days=days,
+        _prices=prices,
     )
 
 
@@ -181,8 +202,8 @@ def forecast_of(outlooks: Iterable[Outlook]) -> Forecast:
     return Forecast(
         to_date=sum((part.to_date for part in parts), Fraction()),
         remaining=total,
-        band=_band(total, errors) if known >= RUN_RATE_BELOW else None,
-        errors=errors if known >= RUN_RATE_BELOW else (),
+        band=_band(total, errors),
+        errors=errors,
         method=method,
         days=known,
         trend=_trend(history) if method is Method.WEEKDAYS else None,
@@ -191,7 +212,7 @@ def forecast_of(outlooks: Iterable[Outlook]) -> Forecast:
 
 def rounded(number: Fraction, places: int = PLACES) -> Decimal:
     """A decimal of that many places, half to even."""
-    return Decimal(round(number * 10**places)).scaleb(-places).normalize() + 0
+    return Decimal(round(number * 10**places)).scaleb(-places, _WIDE)
 
 
 def _whole(days: Sequence[Decimal | None]) -> tuple[list[int | None], Fraction]:
@@ -226,23 +247,6 @@ def _trend(days: Sequence[Exact | None]) -> Trend | None:
     return Trend(weekly=line.slope / line.mean, r2=line.r2)
 
 
-def _back_tests(
-    days: Sequence[int | None], prices: Sequence[Fraction], horizon: int
-) -> Iterable[tuple[int, Fraction, Fraction]]:
-    """Forecasts from earlier days of days that are known by now, weighted with the prices of those days."""
-    tests = 0
-    for origin in range(len(days) - horizon, -1, -1):
-        actual = [quantity for quantity in days[origin : origin + horizon] if quantity is not None]
-        if len(actual) < horizon:
-            continue
-        ahead = expected(days[:origin], horizon) or [Fraction()] * horizon
-        weights = prices[origin : origin + horizon]
-        yield origin, _valued(ahead, weights), _valued(actual, weights)
-        tests += 1
-        if tests == BACK_TESTS_MAX:
-            return
-
-
 def _summed(series: Sequence[Sequence[Fraction | None]]) -> list[Fraction | None]:
     """Day by day; a day that is unknown of one part is unknown."""
     return [
@@ -252,25 +256,33 @@ def _summed(series: Sequence[Sequence[Fraction | None]]) -> list[Fraction | None
 
 
 def _errors(parts: Sequence[Outlook], values: Sequence[Fraction | None]) -> tuple[Fraction, ...]:
-    """Relative errors of the sum of all parts, where the whole had two weeks of history; empty if one has no scale."""
-    tested: dict[int, tuple[Fraction, Fraction]] = {}
-    common = set.intersection(*({origin for origin, _, _ in part.back_tests} for part in parts)) if parts else set()
-    for part in parts:
-        for origin, predicted, actual in part.back_tests:
-            before = tested.get(origin, (Fraction(), Fraction()))
-            tested[origin] = (before[0] + predicted, before[1] + actual)
+    """Relative errors of the sum of all parts; empty where one of them has no scale."""
     errors = []
-    for origin in sorted(common, reverse=True):
-        if known_days(since_first(values[:origin])) < RUN_RATE_BELOW:
-            continue
-        predicted, actual = tested[origin]
-        if predicted:
-            errors.append(actual / predicted - 1)
-        elif actual:
+    for origin in _origins(values, parts[0].horizon) if parts else ():
+        tests = [part.back_test(origin) for part in parts]
+        predicted = sum((one for one, _ in tests), Fraction())
+        actual = sum((one for _, one in tests), Fraction())
+        if actual and not predicted:
             return ()
-        else:
-            errors.append(Fraction())
+        errors.append(actual / predicted - 1 if predicted else Fraction())
     return tuple(errors)
+
+
+def _origins(values: Sequence[Fraction | None], horizon: int) -> list[int]:
+    """Days to test from, the latest first, spread over the history.
+
+    After each there are as many known days as are ahead, before each four weeks of known days, or two where that leaves
+    too few. Neighbours share most of their days and err alike, so the wider they are apart, the more they say.
+    """
+    first = len(values) - len(since_first(values))
+    possible = [
+        (origin, known_days(values[first:origin])) for origin in range(len(values) - horizon, first, -1)
+        if None not in values[origin : origin + horizon]
+    ]  # fmt: skip
+    found = [origin for origin, known in possible if known >= WEEKDAYS_FROM]
+    if len(found) < BACK_TESTS_MIN:
+        found = [origin for origin, known in possible if known >= RUN_RATE_BELOW]
+    return found[:: max(1, len(found) // BACK_TESTS_MAX)][:BACK_TESTS_MAX]
 
 
 def _band(remaining: Fraction | None, errors: Sequence[Fraction]) -> tuple[Fraction, Fraction] | None:

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 from conftest import run_cli
-from otlp import Reply, get
+from otlp import Reply, get, send
 from pricing import PATIENT, attributes_of, card, costs, use
 from waiting import wait_until
 
@@ -162,6 +162,18 @@ def test_a_bill_without_its_parts_is_compared_as_a_whole(receiver):
     found = report(receiver)
     assert (found["total"]["delta"], found["total"]["rest"], found["total"]["percent"]) == ("0.01", "0.01", "0.5525")
     assert found["passed"]
+
+
+def test_models_go_by_the_names_that_rates_use_on_both_sides(receiver):
+    card(receiver, "openai", "gpt-5", prices={"output": "10"})
+    alias = {"dimension": "gen_ai.response.model", "match": "exact", "pattern": "prod-chat", "value": "gpt-5"}
+    assert send("POST", receiver.url + "/api/v1/rate-aliases", alias).status == 201
+    use(receiver, {"output": 1000}, attributes_of("openai", "prod-chat"), "2026-10-01T10:00:00")
+    bring(receiver, "day,provider,model,kind,quantity,cost\n2026-10-01,openai,gpt-5-2025-08-07,output,1000,0.01\n",
+          format="csv")  # fmt: skip
+    found = report(receiver)
+    (row,) = found["rows"]
+    assert (row["model"], row["delta"], found["passed"]) == ("gpt-5", "0", True)
 
 
 def test_anthropic_in_cents(receiver):

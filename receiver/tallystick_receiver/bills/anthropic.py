@@ -6,7 +6,7 @@ Token counts are disjoint. An amount is a decimal text in the currency's lowest 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Final
 
 from tallystick.llm.kinds import (
@@ -25,6 +25,7 @@ from tallystick_receiver.bills.pages import Result, bill_of, rfc3339_time
 
 PROVIDER: Final = "anthropic"
 _CENTS: Final = -2
+_WIDE: Final = Context(prec=100)
 _KINDS: Final = {
     "uncached_input_tokens": INPUT_UNCACHED,
     "output_tokens": OUTPUT,
@@ -66,7 +67,7 @@ def _cost(result: Result) -> BillLine:
     if not isinstance(amount, str):
         raise InvalidBillError(f'{result.place}.amount must be a text in cents, like "123.45"')
     currency = currency_of(result.of("currency"), f"{result.place}.currency")
-    cost = amount_of(amount, f"{result.place}.amount").scaleb(_CENTS)
+    cost = amount_of(amount, f"{result.place}.amount").scaleb(_CENTS, _WIDE)
     kind = result.text("cost_type")
     if kind == "tokens":
         token_type = result.text("token_type") or ""

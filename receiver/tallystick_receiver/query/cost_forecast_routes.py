@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.quantity import text_of
 from tallystick_receiver.adapters import foreign_metrics
+from tallystick_receiver.costs import WIDE
 from tallystick_receiver.errors import InvalidQuestion
 from tallystick_receiver.forecast import Outlook, forecast_of, rounded
 from tallystick_receiver.pricing import RateBook, State
@@ -121,7 +122,7 @@ def _unpriced(outlooks: Iterable[PricedOutlook]) -> list[dict[str, Any]]:
         state = outlook.state if outlook.state is not State.PRICED else State.UNPRICED
         place = (part.key.metric, part.key.unit, state.value)
         before = found.get(place, (Decimal(0), Fraction()))
-        found[place] = (before[0] + part.without_price, before[1] + outlook.ahead)
+        found[place] = (WIDE.add(before[0], part.without_price), before[1] + outlook.ahead)
     return [
         {
             "type": metric,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from datetime import date
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from tallystick_receiver.costs import WIDE
 from tallystick_receiver.errors import InvalidQuestion
 from tallystick_receiver.forecast import Outlook, Part, forecast_of, outlook_of
 from tallystick_receiver.query.completeness_json import in_short
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from tallystick_receiver.question import Question
     from tallystick_receiver.store.completeness import Completeness
 
-_WIDE: Final = Context(prec=2000)
 _ZERO: Final = Decimal(0)
 
 
@@ -134,7 +134,7 @@ def _outlook(days: dict[date, Decimal], window: Window, unknown: set[date]) -> O
     to_date = _ZERO
     for day, quantity in days.items():
         if window.start <= day <= window.today:
-            to_date = _WIDE.add(to_date, quantity)
+            to_date = WIDE.add(to_date, quantity)
     history = [None if day in unknown else days.get(day, _ZERO) for day in window.history]
     return outlook_of(Part(days=history, to_date=to_date), window.horizon)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from tallystick.quantity import text_of
+from tallystick_receiver.costs import WIDE
 from tallystick_receiver.daily_pattern import RUN_RATE_BELOW, WEEKDAYS_FROM
 from tallystick_receiver.errors import InvalidQuestion
 from tallystick_receiver.forecast import (
@@ -134,9 +135,9 @@ def forecast_json(forecast: Forecast) -> dict[str, Any]:
     return {
         "toDate": text_of(to_date),
         "remaining": None if ahead is None else text_of(ahead),
-        "total": None if ahead is None else text_of(to_date + ahead),
-        "low": None if band is None else text_of(to_date + rounded(band[0])),
-        "high": None if band is None else text_of(to_date + rounded(band[1])),
+        "total": None if ahead is None else text_of(WIDE.add(to_date, ahead)),
+        "low": None if band is None else text_of(WIDE.add(to_date, rounded(band[0]))),
+        "high": None if band is None else text_of(WIDE.add(to_date, rounded(band[1]))),
         "method": forecast.method.value,
         "days": forecast.days,
         "backTests": len(forecast.errors),
@@ -152,14 +153,14 @@ def forecast_json(forecast: Forecast) -> dict[str, Any]:
 def totals_of(rows: list[dict[str, Any]], whole: Forecast) -> dict[str, Any]:
     """The figures of all rows: amounts are the sums of the rows' rounded ones, the rest is the whole's own."""
     shown = forecast_json(whole)
-    shift = -Decimal(shown["toDate"])
+    before = Decimal(shown["toDate"])
     for name in ("toDate", "remaining", "total"):
         if shown[name] is not None:
-            shown[name] = text_of(sum((Decimal(row[name]) for row in rows if row[name] is not None), Decimal(0)))
-    shift += Decimal(shown["toDate"])
+            shown[name] = text_of(_sum(Decimal(row[name]) for row in rows if row[name] is not None))
     for name in ("low", "high"):
         if shown[name] is not None:
-            shown[name] = text_of(Decimal(shown[name]) + shift)
+            rest = WIDE.subtract(Decimal(shown[name]), before)
+            shown[name] = text_of(WIDE.add(Decimal(shown["toDate"]), rest))
     return shown
 
 
@@ -175,7 +176,15 @@ def note_of(forecast: Forecast) -> str:
         base = "weekday means of four weeks with damped drift"
     if forecast.band is None:
         return f"{base}; no band, since fewer than {BACK_TESTS_MIN} back-tests of so many days are possible"
-    return f"{base}; low and high are the extremes of {len(forecast.errors)} back-tests, not a confidence interval"
+    tests = len(forecast.errors)
+    return f"{base}; low and high are the extremes of {tests} back-tests (about 80 %), not a confidence interval"
+
+
+def _sum(amounts: Iterable[Decimal]) -> Decimal:
+    total = Decimal(0)
+    for amount in amounts:
+        total = WIDE.add(total, amount)
+    return total
 
 
 def _touches(spans: list[tuple[datetime, datetime]], start: datetime, end: datetime) -> bool:

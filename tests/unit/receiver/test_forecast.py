@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import pytest
 
+from tallystick.quantity import text_of
 from tallystick_receiver.forecast import Horizon, Method, Part, forecast_of, outlook_of, rounded
 
 WEEK = (100, 120, 130, 125, 140, 20, 10)
@@ -94,6 +95,14 @@ def test_too_few_back_tests_give_no_band():
     assert forecast(weekly(14 + 15 + 6)).band is not None
 
 
+def test_back_tests_are_spread_over_the_history_and_begin_after_four_weeks():
+    """A jump 100 days ago is seen by a test that is far back, and by none of the last 22 days."""
+    days = [10] * 20 + [30] * 100
+    assert forecast(days).errors[-1] != 0
+    assert forecast(days[12:]).errors[0] == 0
+    assert len(forecast(days).errors) == 22
+
+
 def test_drift_is_followed_by_half():
     """Each week has 70 more than the one before; the last four average 10 a day less than the week to come would."""
     days = [100 + 10 * (day // 7) for day in range(56)]
@@ -136,6 +145,7 @@ def test_each_day_needs_a_price():
 
 
 @pytest.mark.parametrize(("number", "text"), [("1/3", "0.333333"), ("5/2", "2.5"), ("0", "0"), ("1200", "1200"),
-                                              ("1/2000000", "0"), ("3/2000000", "0.000002")])  # fmt: skip
+                                              ("1/2000000", "0"), ("3/2000000", "0.000002"),
+                                              ("1e40", "1" + "0" * 40)])  # fmt: skip
 def test_rounding_is_to_six_places_half_to_even(number, text):
-    assert format(rounded(Fraction(number)), "f") == text
+    assert text_of(rounded(Fraction(number))) == text
