@@ -24,11 +24,11 @@ from tallystick_receiver.query.credit_fields import (
 )
 from tallystick_receiver.query.fields import (
     Fields,
-    cursor_parameter,
     cursor_text,
     fields_of,
     known_parameters,
     limit_parameter,
+    number_cursor,
     org_parameter,
     parameter,
 )
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
 _PATH: Final = "/api/v1/balances"
 _KEY_LENGTH_MAX: Final = 255
 _REFILL_KEYS: Final = "refill:"
-_NUMBER_DIGITS_MAX: Final = 18
 
 
 class BalanceRoutes:
@@ -75,7 +74,7 @@ class BalanceRoutes:
         kind, subject = subject_parameters(request)
         async with self._database.reading() as connection:
             found = await read_balances(
-                connection, org=org, subject_type=kind, subject=subject, after=_after(request), limit=limit
+                connection, org=org, subject_type=kind, subject=subject, after=number_cursor(request), limit=limit
             )
         more = cursor_text(str(found[-1].id)) if len(found) == limit else None
         return answer({"balances": [balance_json(balance) for balance in found], "nextCursor": more})
@@ -114,7 +113,7 @@ class BalanceRoutes:
         wanted = parameter(request, "kind")
         async with self._database.reading() as connection:
             found = await read_entries(
-                connection, org=org, subject_type=kind, subject=subject, before=_after(request), limit=limit,
+                connection, org=org, subject_type=kind, subject=subject, before=number_cursor(request), limit=limit,
                 kind=None if wanted is None else Fields({"kind": wanted}).choice("kind", EntryKind, None),
             )  # fmt: skip
         more = cursor_text(str(found[-1].number)) if len(found) == limit else None
@@ -158,12 +157,3 @@ def usual_account(subject: Subject, now: datetime) -> Account:
         org=org, subject_type=kind, subject=name, currency="USD", credits_per_unit=Decimal(1), opened_at=hour_of(now),
         created_at=now,
     )  # fmt: skip
-
-
-def _after(request: web.Request) -> int | None:
-    found = cursor_parameter(request, 1)
-    if found is None:
-        return None
-    if not found[0].isascii() or not found[0].isdigit() or len(found[0]) > _NUMBER_DIGITS_MAX:
-        raise InvalidQuestion("cursor is not one that was given out")
-    return int(found[0])

@@ -20,6 +20,7 @@ Choice = TypeVar("Choice", bound=StrEnum)
 _LIMIT_DEFAULT: Final = 100
 _LIMIT_MAX: Final = 1000
 _DIGITS_MAX: Final = 40
+_NUMBER_DIGITS_MAX: Final = 18
 
 
 class Fields:
@@ -225,3 +226,13 @@ def cursor_parameter(request: web.Request, parts: int) -> tuple[str, ...] | None
     if not isinstance(found, list) or len(found) != parts or not all(isinstance(part, str) for part in found):
         raise InvalidQuestion("cursor is not one that was given out")
     return tuple(checked(part, "cursor", 1024) for part in found)
+
+
+def number_cursor(request: web.Request) -> int | None:
+    """The number that `cursor_text` was made of, None at the first page."""
+    found = cursor_parameter(request, 1)
+    if found is None:
+        return None
+    if not found[0].isascii() or not found[0].isdigit() or len(found[0]) > _NUMBER_DIGITS_MAX:
+        raise InvalidQuestion("cursor is not one that was given out")
+    return int(found[0])

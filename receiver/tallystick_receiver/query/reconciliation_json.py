@@ -15,6 +15,7 @@ from tallystick_receiver.forecast import rounded
 from tallystick_receiver.reconciliation import (
     Gates,
     Key,
+    Parts,
     Row,
     Side,
     Verdict,
@@ -103,15 +104,16 @@ def _rows(rows: Mapping[Key, Row], group_by: tuple[str, ...]) -> list[dict[str, 
 def _day_json(day: date, row: Row | None, found: Compared) -> dict[str, Any]:
     settled = is_settled(day, found.now, found.gates)
     known = found.days.get(day, set())
-    if row is None and Report.COST in known:
-        row = Row(ours=Side(), theirs=Side(cost=Decimal(0)), parts=None)
-        said = Verdict.PASSED
-    else:
-        said = verdict(row, found.gates.day, is_settled=settled)
+    if row is None:
+        # A day of which the provider says that it cost nothing, and of which we know nothing either, agrees.
+        is_costed = Report.COST in known
+        row = Row(
+            ours=Side(), theirs=Side(cost=Decimal(0) if is_costed else None), parts=Parts() if is_costed else None
+        )
     return {
         "day": day.isoformat(), "reports": sorted(report.value for report in known), "isSettled": settled,
-        "verdict": said.value,
-    } | row_json(row or Row(ours=Side(), theirs=Side(), parts=None))  # fmt: skip
+        "verdict": verdict(row, found.gates.day, is_settled=settled).value,
+    } | row_json(row)  # fmt: skip
 
 
 def _requests(found: Compared) -> dict[str, Any]:

@@ -18,10 +18,10 @@ from tallystick_receiver.bills.csv_file import csv_bills
 from tallystick_receiver.bills.openai import openai_bill
 from tallystick_receiver.errors import InvalidQuestion
 from tallystick_receiver.query.fields import (
-    cursor_parameter,
     cursor_text,
     known_parameters,
     limit_parameter,
+    number_cursor,
     org_parameter,
     parameter,
 )
@@ -42,7 +42,6 @@ _PATH: Final = "/api/v1/reconciliation"
 BILL_BYTES_MAX: Final = 32 * 2**20
 _MONTH: Final = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
 _GROUPS: Final = ("day", "model", "kind")
-_NUMBER_DIGITS_MAX: Final = 18
 _DAY: Final = timedelta(days=1)
 
 
@@ -83,7 +82,7 @@ class ReconciliationRoutes:
         async with self._desk.database.reading() as connection:
             found = await read_bill_days(
                 connection, org=org, is_any=org is None, provider=parameter(request, "provider"),
-                before=_before(request), limit=limit,
+                before=number_cursor(request), limit=limit,
             )  # fmt: skip
         more = cursor_text(str(found[-1].id)) if len(found) == limit else None
         return answer({"days": [_day(day) for day in found], "nextCursor": more})
@@ -219,12 +218,3 @@ def _percent(request: web.Request, name: str, usual: Decimal) -> Decimal:
     if not percent.is_finite() or not 0 <= percent <= 100:  # noqa: PLR2004 - percent
         raise InvalidQuestion(f"{name} must be 0 to 100")
     return percent
-
-
-def _before(request: web.Request) -> int | None:
-    found = cursor_parameter(request, 1)
-    if found is None:
-        return None
-    if not found[0].isascii() or not found[0].isdigit() or len(found[0]) > _NUMBER_DIGITS_MAX:
-        raise InvalidQuestion("cursor is not one that was given out")
-    return int(found[0])

@@ -145,7 +145,7 @@ async def model_names(database: Database, org: str | None, provider: str) -> Nam
 
 def shares(ours: OurSide) -> dict[str, tuple[Decimal, Decimal]]:
     """Parts of our half that a bill may see otherwise, each with what it is a part of."""
-    requests = _WIDE.create_decimal(0)
+    requests = _ZERO
     for quantity in ours.outcomes.values():
         requests = _WIDE.add(requests, quantity)
     return {
