@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Final
 
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -43,13 +44,23 @@ class WeekHours:
 
     def __str__(self) -> str:
         """As it can be parsed again."""
+        days = [
+            frozenset(hour % _HOURS_OF_DAY for hour in self.hours if hour // _HOURS_OF_DAY == day)
+            for day in range(len(_DAYS))
+        ]
         parts = []
-        for start, end in self.ranges:
-            for day in range(start // _HOURS_OF_DAY, (end - 1) // _HOURS_OF_DAY + 1):
-                first = max(start - day * _HOURS_OF_DAY, 0)
-                last = min(end - day * _HOURS_OF_DAY, _HOURS_OF_DAY)
-                parts.append(f"{_DAYS[day].title()} {first:02}-{last:02}")
+        for hours, alike in groupby(range(len(_DAYS)), key=lambda day: days[day]):
+            numbers = list(alike)
+            for start, end in WeekHours(hours).ranges:
+                parts.append(f"{_span(numbers)}{start:02}-{end:02}")
         return ", ".join(parts)
+
+
+def _span(days: list[int]) -> str:
+    if len(days) == len(_DAYS):
+        return ""
+    first, last = _DAYS[days[0]].title(), _DAYS[days[-1]].title()
+    return f"{first} " if first == last else f"{first}-{last} "
 
 
 ALWAYS: Final = WeekHours(frozenset(range(_HOURS_OF_WEEK)))
