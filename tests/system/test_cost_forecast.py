@@ -62,7 +62,7 @@ def test_a_price_that_changes_ahead_is_used_from_its_day_on(receiver):
     found = forecast(receiver)
     (row,) = found["rows"]
     assert near(row["total"], 10 * rest_of_today(found) + 2 * 10 + 5 * 5)
-    assert (row["currency"], row["errorPercent"], row["backTests"], row["trend"]) == ("USD", "0", 22, None)
+    assert (row["currency"], row["errorPercent"], row["backTests"], row["trend"]) == ("USD", "0", 15, None)
     assert row["low"] == row["high"] == row["total"]
 
 
