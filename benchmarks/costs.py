@@ -11,7 +11,6 @@ import asyncio
 import http.client
 import json
 import time
-from datetime import UTC, datetime
 
 import asyncpg
 import numpy as np

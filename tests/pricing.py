@@ -28,11 +28,12 @@ def rate(receiver: Any, key: str = "", **fields: Any) -> dict[str, Any]:
     return reply.json
 
 
-def card(receiver: Any, provider: str, model: str, *, key: str = "", prices: dict[str, str], **more: Any) -> list[str]:
+def card(receiver: Any, provider: str, model: str, *, key: str = "", prices: dict[str, str], replace: bool = False,
+         **more: Any) -> list[str]:  # fmt: skip
     """Record the prices of a model's kinds of tokens, in USD per million."""
     common = {**SOURCE, "metricKey": "llm.tokens", "provider": provider, "model": model, **more}
     rates = [{**common, "kind": kind, "price": price} for kind, price in prices.items()]
-    reply = send("POST", receiver.url + "/api/v1/rates", {"rates": rates}, key)
+    reply = send("POST", receiver.url + "/api/v1/rates", {"rates": rates, "replace": replace}, key)
     assert reply.status == 201, reply.body
     return [row["id"] for row in reply.json["rates"]]
 

@@ -51,6 +51,7 @@ from tallystick_receiver.store.balance import Patience, balancer
 from tallystick_receiver.store.costing import pricer
 from tallystick_receiver.store.credits import refiller
 from tallystick_receiver.store.database import Database
+from tallystick_receiver.store.duty import Duty
 from tallystick_receiver.store.evaluate import evaluator
 from tallystick_receiver.store.keys import read_keys
 from tallystick_receiver.store.roll import roller
@@ -118,13 +119,7 @@ class Receiver:
             balancer(database, self.telemetry, patience, seconds=settings.balance_seconds, now_ns=now_ns),
             refiller(database, self.telemetry, seconds=settings.refill_seconds, now_ns=now_ns),
             roller(database, self.telemetry, seconds=settings.roll_seconds, rows_max=settings.roll_rows_max),
-            pricer(
-                database,
-                self.telemetry,
-                seconds=settings.cost_seconds,
-                open_for=timedelta(days=settings.cost_open_days),
-                now_ns=now_ns,
-            ),
+            _pricer(database, self.telemetry, settings, now_ns),
             upkeep(database, self.telemetry, storage_plan(settings), seconds=settings.upkeep_seconds, now_ns=now_ns),
             self.audit,
         )
@@ -141,9 +136,7 @@ class Receiver:
         self._routes: tuple[_Routes, ...] = (
             UsageRoutes(desk), BreakdownRoutes(desk), SummaryRoutes(desk), *reckoning(desk, self.gate, now_ns),
             ExportRoutes(desk, exports_max=settings.exports_max, seconds_max=settings.export_seconds_max),
-            CostRoutes(desk),
-            CostExportRoutes(desk, exports_max=settings.exports_max, seconds_max=settings.export_seconds_max),
-            MonthRoutes(database, self.gate, now_ns=now_ns), RateRoutes(database, self.gate, now_ns=now_ns),
+            *_cost_routes(desk, database, self.gate, settings, now_ns),
             CompletenessRoutes(books, self.gate, now_ns=now_ns),
             QuarantineRoutes(database, self.gate, self._otlp.replay, now_ns=now_ns),
             DefinitionRoutes(database, self.gate, now_ns=now_ns), ThresholdRoutes(database, self.gate, now_ns=now_ns),
@@ -251,6 +244,21 @@ class Receiver:
 
     def _is_otlp(self, request: web.Request) -> bool:
         return request.path.rstrip("/") == self.settings.metrics_path.rstrip("/") or request.path.startswith("/v1/")
+
+
+def _pricer(database: Database, telemetry: Telemetry, settings: Settings, now_ns: Callable[[], int]) -> Duty:
+    open_for = timedelta(days=settings.cost_open_days)
+    return pricer(database, telemetry, seconds=settings.cost_seconds, open_for=open_for, now_ns=now_ns)
+
+
+def _cost_routes(
+    desk: Desk, database: Database, gate: Gate, settings: Settings, now_ns: Callable[[], int]
+) -> tuple[CostRoutes, CostExportRoutes, MonthRoutes, RateRoutes]:
+    exports = CostExportRoutes(desk, exports_max=settings.exports_max, seconds_max=settings.export_seconds_max)
+    return (
+        CostRoutes(desk), exports, MonthRoutes(database, gate, now_ns=now_ns),
+        RateRoutes(database, gate, now_ns=now_ns),
+    )  # fmt: skip
 
 
 def storage_plan(settings: Settings) -> StoragePlan:

@@ -60,8 +60,8 @@ GROUPS: Final = {
     "provider": Dimension(kinds.PROVIDER, is_resolved=True),
     "model": Dimension(kinds.MODEL, is_resolved=True),
     "kind": Dimension(kinds.TOKEN_KIND, other=kinds.UNIT_KIND),
-    "tier": Dimension(kinds.SERVICE_TIER),
-    "region": Dimension(kinds.REGION),
+    "tier": Dimension(kinds.SERVICE_TIER, other="tier"),
+    "region": Dimension(kinds.REGION, other="region"),
     "user": Dimension(kinds.USER),
     "conversation": Dimension(kinds.CONVERSATION),
     "feature": Dimension(kinds.FEATURE),
@@ -77,7 +77,7 @@ GROUPS: Final = {
 
 TOTAL_DIMENSIONS: Final = frozenset({
     kinds.PROVIDER, kinds.MODEL, kinds.TOKEN_KIND, kinds.UNIT_KIND, kinds.SERVICE_TIER, kinds.CONTEXT_BAND,
-    kinds.REGION, kinds.USER, kinds.FEATURE, kinds.AGENT, SERVICE_NAME, METRIC_OVERFLOW,
+    kinds.REGION, kinds.USER, kinds.FEATURE, kinds.AGENT, SERVICE_NAME, METRIC_OVERFLOW, "region", "tier",
 })  # fmt: skip
 """Dimensions that monthly totals keep: those of which there are few, or that are always asked for."""
 

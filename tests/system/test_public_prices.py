@@ -12,6 +12,13 @@ OPUS_5 = {"input_uncached": "5", "output": "25", "cache_read": "0.5", "cache_wri
 SONNET_45 = {"input_uncached": "3", "output": "15", "cache_read": "0.3", "cache_write_5m": "3.75"}
 
 
+def pays(receiver, right, *, wrong):
+    """The total is the bill's, and not what a known bug makes of it."""
+    found = cost(receiver)
+    assert found != wrong
+    assert found == right
+
+
 @pytest.fixture
 def receiver(start_receiver):
     return start_receiver(*PATIENT)
@@ -32,14 +39,14 @@ def test_a2_what_was_read_from_the_cache_is_not_paid_as_input_besides(receiver):
     attributes = attributes_of("anthropic", "claude-opus-5")
     use(receiver, {"input_uncached": 10_000, "cache_read": 40_000, "output": 15_000}, attributes)
     use(receiver, {"session_hour": 1}, attributes, metric="llm.units", unit="{unit}", by="unit.kind")
-    assert cost(receiver) == "0.525" != "0.725"
+    pays(receiver, "0.525", wrong="0.725")
 
 
 def test_a3_tokens_read_from_and_written_to_the_cache_are_part_of_the_prompt(receiver):
     card(receiver, "anthropic", "claude-sonnet-4-5", prices=SONNET_45)
     attributes = attributes_of("anthropic", "claude-sonnet-4-5")
     use(receiver, {"input_uncached": 1200, "cache_read": 500, "cache_write_5m": 300}, attributes)
-    assert cost(receiver) == "0.004875" not in ("0.005775", "0.007275")
+    pays(receiver, "0.004875", wrong="0.005775")
 
 
 GEMINI = {"input_uncached": "0.5", "cache_read": "0.05", "output": "3"}
@@ -49,7 +56,7 @@ def test_a5_cached_tokens_of_gemini_are_taken_out_of_its_prompt(receiver):
     card(receiver, "gcp.gemini", "gemini-3-flash-preview", prices=GEMINI)
     attributes = attributes_of("gcp.gemini", "gemini-3-flash-preview")
     send_counters(receiver, attributes, input_tokens=20_212, cache_read=16_298, output_tokens=931)
-    assert cost(receiver) == "0.0055649" != "0.0137139"
+    pays(receiver, "0.0055649", wrong="0.0137139")
 
 
 def send_counters(receiver, attributes, when="2026-11-10T12:00:00", **counts):
@@ -76,7 +83,7 @@ def test_a6_the_usage_block_of_openais_caching_guide(receiver, model, prices, ex
     send_counters(
         receiver, attributes_of("openai", model), input_tokens=2006, cache_read=1920, output_tokens=300
     )  # fmt: skip
-    assert cost(receiver) == expected != "0.008015"
+    pays(receiver, expected, wrong="0.008015")
 
 
 def test_a8_a_prompt_almost_all_of_which_was_cached_is_not_ten_times_too_dear(receiver):
@@ -85,7 +92,7 @@ def test_a8_a_prompt_almost_all_of_which_was_cached_is_not_ten_times_too_dear(re
     send_counters(receiver, attributes, input_tokens=130_213, cache_read=128_955, cache_write=1_253)
     answer = costs(receiver, groupBy="kind")
     [total] = answer["totals"]
-    assert total["cost"] == "0.04340025" not in ("0.43402425", "0.390639")
+    assert total["cost"] == "0.04340025", "neither 0.43402425, added up twice, nor 0.390639, blind to the cache"
     assert total["quantities"] == [{"type": "llm.tokens", "unit": "{token}", "quantity": "130213"}]
     assert {row["kind"]: row["quantities"][0]["quantity"] for row in answer["rows"]} == {
         "input_uncached": "5", "cache_read": "128955", "cache_write": "1253"
@@ -107,7 +114,7 @@ def test_a9_reasoning_is_part_of_the_output(receiver):
     send_counters(
         receiver, attributes_of("openai", "gpt-5.1"), input_tokens=22_118, output_tokens=1970, reasoning=956
     )  # fmt: skip
-    assert cost(receiver) == "0.0473475" != "0.0569075"
+    pays(receiver, "0.0473475", wrong="0.0569075")
 
 
 def test_a13_yesterday_is_paid_at_yesterdays_price(receiver):
@@ -172,7 +179,7 @@ def test_a19_a_region_is_a_factor_on_the_price(receiver):
     card(receiver, "anthropic", "claude-opus-5", prices=OPUS_5)
     factor(receiver, layer="list", provider="anthropic", region="us", factor="1.1", validFrom="2026-02-01")
     use(receiver, {"input_uncached": 1_000_000}, attributes_of("anthropic", "claude-opus-5", **{"llm.region": "us"}))
-    assert cost(receiver) == "5.5" != "5"
+    pays(receiver, "5.5", wrong="5")
 
 
 def factor(receiver, key="", **fields):
@@ -184,7 +191,7 @@ def factor(receiver, key="", **fields):
 def test_a21_a_cache_that_lives_an_hour_has_its_own_price(receiver):
     card(receiver, "anthropic", "claude-opus-5", prices=OPUS_5)
     use(receiver, {"cache_write_1h": 1_000_000}, attributes_of("anthropic", "claude-opus-5"))
-    assert cost(receiver) == "10" != "6.25"
+    pays(receiver, "10", wrong="6.25")
 
 
 def test_a23_what_is_served_counts_not_what_was_asked_for(receiver):
@@ -194,7 +201,7 @@ def test_a23_what_is_served_counts_not_what_was_asked_for(receiver):
         "openai.request.service_tier": "priority", "openai.response.service_tier": "default"
     })  # fmt: skip
     send_counters(receiver, served, input_tokens=1_000_000)
-    assert cost(receiver) == "1.25" != "2.5"
+    pays(receiver, "1.25", wrong="2.5")
 
 
 def test_a25_an_increase_that_was_called_off_is_voided_and_still_known(receiver):
@@ -205,7 +212,7 @@ def test_a25_an_increase_that_was_called_off_is_voided_and_still_known(receiver)
     voided = send("POST", f"{receiver.url}/api/v1/rates/{increase}/void")
     assert voided.status == 200 and voided.json["voidedAt"]
     card(receiver, "anthropic", "claude-sonnet-5", prices={"input_uncached": "2"}, validFrom="2026-09-01")
-    assert cost(receiver) == "2" != "3"
+    pays(receiver, "2", wrong="3")
     shown = get(f"{receiver.url}/api/v1/rates/{increase}").json
     assert (shown["price"], shown["voidedAt"]) == ("3", voided.json["voidedAt"])
     known = get(receiver.url + "/api/v1/rates", knownAt=shown["recordedAt"], at="2026-09-15", model="claude-sonnet-5")

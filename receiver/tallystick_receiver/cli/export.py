@@ -18,6 +18,7 @@ from tallystick_receiver.cli.frame import run
 
 _PIECE_BYTES: Final = 256 * 1024
 _CONNECT_SECONDS: Final = 10
+_FORMATS: Final = ("csv", "ndjson", "parquet", "focus")
 _GROUPS: Final = "type,org,project,day,attributes,... or dimensions; default: org,project,type,hour,attributes."
 
 

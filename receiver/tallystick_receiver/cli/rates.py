@@ -157,7 +157,8 @@ def _row(change: Change) -> dict[str, Any]:
         "what": " ".join(str(named[name]) for name in named if name not in ("metricKey", "unit")),
         "from": proposal.start and proposal.start.isoformat().replace("+00:00", "Z"),
         "old": None if before is None else text_of(before.price), "new": text_of(proposal.price),
-        "per": text_of(proposal.per_units), "percent": None if change.percent is None else f"{change.percent:+f}",
+        "per": text_of(proposal.per_units),
+        "percent": None if change.percent is None else f"{change.percent.normalize():+f}",
         "source": proposal.rest.get("sourceUrl"), "doubts": "; ".join(change.doubts) or None,
     }  # fmt: skip
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.quantity import text_of
 from tallystick_receiver.costs import CostRow, Sum, share, sums
+from tallystick_receiver.pricing import State
 from tallystick_receiver.query.json_answer import bucket_text, rfc3339
 from tallystick_receiver.query.paging import PARAMETERS, cut, page_of
 from tallystick_receiver.query.params import Words
@@ -52,7 +53,7 @@ class CostRoutes:
 
 def grouped(rows: list[CostRow], question: Question) -> list[tuple[tuple[object, ...], Sum]]:
     """Sums by what is grouped by."""
-    return sums((_group(row, question), row) for row in rows)
+    return sums((_group(row, question), row) for row in rows if row.state is not State.SUPERSEDED)
 
 
 def totals_content(costs: Costs) -> dict[str, Any]:
@@ -107,7 +108,9 @@ def _quantities(one: Sum) -> list[dict[str, str]]:
 
 def _grades(costs: Costs) -> list[dict[str, Any]]:
     """How well it could be priced, but for what is exact."""
-    found = sums(((row.grade,), row) for row in costs.rows if row.grade != "exact" and row.state != "superseded")
+    found = sums(
+        ((row.grade,), row) for row in costs.rows if row.grade != "exact" and row.state is not State.SUPERSEDED
+    )
     return [
         {"grade": grade, "currency": one.currency, "cost": _text(one.cost), "quantities": _quantities(one)}
         for (grade,), one in sorted(found, key=lambda pair: (str(pair[0]), pair[1].currency or ""))
@@ -120,7 +123,7 @@ def _whole(totals: list[Sum], metric: str, unit: str) -> Decimal:
 
 def _is_unattributed(row: CostRow) -> bool:
     """Whether a dimension that is grouped by is not known of it, or an SDK's limit took them all."""
-    return row.state != "superseded" and (row.is_overflow or any(value is None for value in row.dimensions))
+    return row.state is not State.SUPERSEDED and (row.is_overflow or any(value is None for value in row.dimensions))
 
 
 def _group(row: CostRow, question: Question) -> tuple[object, ...]:
