@@ -109,12 +109,8 @@ class Receiver:
         )
         self._duties = (
             evaluator(
-                database,
-                self.telemetry,
-                seconds=settings.evaluate_seconds,
-                hold_seconds=settings.level_hold_seconds,
-                late=patience.late,
-                now_ns=now_ns,
+                database, self.telemetry, seconds=settings.evaluate_seconds, hold_seconds=settings.level_hold_seconds,
+                late=patience.late, now_ns=now_ns,
             ),
             balancer(database, self.telemetry, patience, seconds=settings.balance_seconds, now_ns=now_ns),
             refiller(database, self.telemetry, seconds=settings.refill_seconds, now_ns=now_ns),
@@ -122,7 +118,7 @@ class Receiver:
             _pricer(database, self.telemetry, settings, now_ns),
             upkeep(database, self.telemetry, storage_plan(settings), seconds=settings.upkeep_seconds, now_ns=now_ns),
             self.audit,
-        )
+        )  # fmt: skip
         self.intake = Intake(self.ingest, streams, settings, now_ns)
         self._otlp = Otlp(self.intake, self.telemetry, settings)
         self._records = RecordsRoutes(
