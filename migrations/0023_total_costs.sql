@@ -43,3 +43,6 @@ RETURN CASE key
     WHEN '@category' THEN CASE WHEN is_adjustment THEN 'adjustment' ELSE 'usage' END
     ELSE coalesce(CASE WHEN is_resolved THEN resolved ->> key END, attributes ->> key, attributes ->> other)
 END;
+
+-- Where something is taken out of what another line holds, it may be more than that: reports look at these lines only.
+CREATE INDEX cost_line_taken ON cost_line (org_id) WHERE factor = -1;

@@ -162,6 +162,17 @@ def test_claude_code_and_codex_are_priced_as_they_send(receiver):
     assert {grade["grade"] for grade in costs(receiver)["grades"]} == {"ttl_unknown"}
 
 
+def test_a_sender_whose_parts_do_not_add_up_is_flagged_and_not_clamped(receiver):
+    card(receiver, "openai", "gpt-5", prices=GPT_5)
+    for name, value in (("input_tokens", 100), ("cache_read.input_tokens", 140)):
+        use(receiver, {"text": value}, GPT, metric=f"gen_ai.client.inference.usage.{name}", by="gen_ai.token.modality")
+    answer = costs(receiver, groupBy="kind")
+    assert answer["negative"] == [{"type": "llm.tokens", "unit": "{token}", "hours": 1, "quantity": "-40"}]
+    assert {row["kind"]: row["quantities"][0]["quantity"] for row in answer["rows"]} == {
+        "input_uncached": "-40", "cache_read": "140"
+    }  # fmt: skip
+
+
 def test_other_names_are_found_by_what_they_begin_with_and_never_by_what_they_hold(receiver):
     card(receiver, "anthropic", "claude-sonnet-4-5", prices={"output": "15"})
     for model in ("claude-sonnet-4-5-20250929", "us.anthropic.claude-sonnet-4-5-20250929-v1:0",

@@ -38,7 +38,7 @@ class CostRoutes:
         caller = await self._desk.caller(request)
         question = self._desk.question(request, caller, _WORDS)
         page = page_of(request.query, question, self._desk.rows_max)
-        costs = await read_costs(self._desk.database, question, self._desk.rows_max)
+        costs = await read_costs(self._desk.database, question, self._desk.rows_max, caller.now)
         rows = [_named(group, question) | sum_content(one) for group, one in grouped(costs.rows, question)]
         rows.sort(key=_order(question))
         shown, following = cut(rows, page, _order(question))
@@ -82,6 +82,10 @@ def totals_content(costs: Costs) -> dict[str, Any]:
             for (metric, unit), quantity in sorted(first.superseded.items())
         ],
         "grades": _grades(costs),
+        "negative": [
+            {"type": one.metric, "unit": one.unit, "hours": one.hours, "quantity": text_of(one.quantity)}
+            for one in costs.negative
+        ],
         "pricedUntil": rfc3339(costs.priced_until),
         "asOf": None if costs.as_of is None else rfc3339(costs.as_of),
     }  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from tallystick_receiver.costs import CostRow, cost_ranges, dimension_of, hours_of
@@ -32,27 +33,40 @@ _SUMMING: Final = {"enable_nestloop": "off", "work_mem": "64MB"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Negative:
+    """Usage below nothing: in how many hours of a sender, and by how much together."""
+
+    metric: str
+    unit: str
+    hours: int
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
     """The answer to a question about cost.
 
     Attributes:
         rows: by group, state, currency and grade.
+        negative: where more was taken out of usage than there was.
         priced_until: everything that is stored of before then is in the rows.
         as_of: when nothing waited to be priced the last time; None: never yet.
     """
 
     rows: list[CostRow]
+    negative: list[Negative]
     priced_until: datetime
     as_of: datetime | None
 
 
-async def read_costs(database: Database, question: Question, rows_max: int) -> Costs:
+async def read_costs(database: Database, question: Question, rows_max: int, now: datetime) -> Costs:
     """What usage costs, as far as it is priced.
 
     Args:
         database: where.
         question: what; its window counts by the hours that begin in it.
         rows_max: rows in the answer at most.
+        now: hours that are not over may still be mended by what comes.
 
     Raises:
         InvalidQuestion: the answer has more than `rows_max` rows, or a project is asked for without its organisation.
@@ -65,10 +79,22 @@ async def read_costs(database: Database, question: Question, rows_max: int) -> C
         orgs = await _orgs(connection, question)
         rows = await read_cost_rows(connection, question, orgs, rows_max + 1)
         start, end = hours_of(question.start, question.end)
+        negative = await _negative(connection, question, orgs, now)
         state = await connection.fetchrow(statement("read_cost_state"), orgs, start, end)
     if len(rows) > rows_max:
         raise InvalidQuestion(f"the answer has more than {rows_max} rows: ask for a shorter window or fewer groups")
-    return Costs(rows=rows, priced_until=state["waits_from"] or question.end, as_of=state["priced_at"])
+    return Costs(
+        rows=rows, negative=negative, priced_until=state["waits_from"] or question.end, as_of=state["priced_at"]
+    )
+
+
+async def _negative(
+    connection: asyncpg.Connection, question: Question, orgs: Sequence[int], now: datetime
+) -> list[Negative]:
+    start, end = hours_of(question.start, min(question.end, now))
+    metrics = await _metrics(connection, question)
+    rows = await connection.fetch(statement("read_negative_costs"), orgs, start, end, metrics)
+    return [Negative(**dict(row)) for row in rows]
 
 
 @asynccontextmanager
