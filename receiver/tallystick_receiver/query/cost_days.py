@@ -110,7 +110,8 @@ def parts_of(
 def priced(part: CostPart, window: Window, book: RateBook, unknown: set[date]) -> PricedOutlook:
     """Forecast a part's quantity and price it; what has no price ahead is expected as a quantity only."""
     history = window.history
-    quantities = [None if day in unknown else part.days.get(day, _ZERO) for day in history]
+    # A sender that takes out more than it counted is flagged elsewhere; nobody will use less than nothing.
+    quantities = [None if day in unknown else max(part.days.get(day, _ZERO), _ZERO) for day in history]
     start, end = (floor(window.midnight(day), HOUR) for day in (window.first, window.end))
     segments = book.segments(part.org, part.key, start, end + HOUR)
     last = segments[-1].tariff

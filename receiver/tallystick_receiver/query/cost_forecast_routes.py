@@ -67,7 +67,7 @@ class CostForecastRoutes:
         dimensions = tuple(sorted(frozenset().union(*keys.values())))
         groups = tuple(dict.fromkeys((*(name for name in asked.group_by if name in _FIXED), *asked.dimensions)))
         by_key = replace(asked, group_by=tuple(dict.fromkeys((*groups, *dimensions, "org"))))
-        costs = await read_costs(self._desk.database, window.question(by_key), self._desk.rows_max)
+        costs = await read_costs(self._desk.database, window.question(by_key), self._desk.rows_max, caller.now)
         parts = parts_of(costs.rows, window, groups, by_key.dimensions, keys)
         if len(parts) > GROUPS_MAX:
             raise InvalidQuestion(f"the forecast needs more than {GROUPS_MAX} parts: ask for fewer groups")

@@ -108,7 +108,7 @@ class ReconciliationRoutes:
         named = await model_names(self._desk.database, org, provider)
         ours = await read_our_side(
             self._desk.database, org=org, provider=provider, start=start, end=end, currency=currency, named=named,
-            hold=caller.hold, rows_max=self._desk.rows_max,
+            hold=caller.hold, rows_max=self._desk.rows_max, now=caller.now,
         )  # fmt: skip
         costed = {day for day, reports in bill.days.items() if Report.COST in reports}
         found = Compared(

@@ -73,7 +73,7 @@ class OurSide:
 
 async def read_our_side(
     database: Database, *, org: str | None, provider: str, start: date, end: date, currency: str, named: Named,
-    hold: Hold, rows_max: int,
+    hold: Hold, rows_max: int, now: datetime,
 ) -> OurSide:  # fmt: skip
     """Our half of days.
 
@@ -87,6 +87,7 @@ async def read_our_side(
         named: see `model_names`.
         hold: of levels, of which there are none here.
         rows_max: rows of an answer.
+        now: see `read_costs`.
 
     Raises:
         InvalidQuestion: there are more rows, or the days are not kept any more.
@@ -96,8 +97,8 @@ async def read_our_side(
         org=org, project=None, types=(TOKENS, UNITS), start=_midnight(start), end=_midnight(end), zone=ZoneInfo("UTC"),
         group_by=("day", "model", "kind"), filters={PROVIDER: [provider]},
     )  # fmt: skip
-    costs = await read_costs(database, asked, rows_max)
-    whole = await read_costs(database, _of(asked, (TOKENS,), ("type",), {}), rows_max)
+    costs = await read_costs(database, asked, rows_max, now)
+    whole = await read_costs(database, _of(asked, (TOKENS,), ("type",), {}), rows_max, now)
     requests = await read_usage(
         database, _of(asked, (REQUESTS,), ("type", "day", MODEL, OUTCOME), asked.filters), hold, rows_max
     )
