@@ -21,7 +21,8 @@ from pathlib import Path
 import asyncpg
 from months import ask, receiver
 
-from tallystick_receiver.identity import LEVEL, Stream, Writer, id_of, metric_id_of, org_id_of, project_id_of
+from tallystick.semconv import KIND_LEVEL
+from tallystick_receiver.identity import Stream, Writer, id_of, metric_id_of, org_id_of, project_id_of
 from tallystick_receiver.ranges import QUARTER
 from tallystick_receiver.store.statements import statement
 
@@ -63,23 +64,23 @@ async def fill(url: str, orgs: int) -> None:
     for n in range(orgs):
         org = f"org-{n}"
         for key in METRICS:
-            stream = Stream(org=org, project=None, metric=key, unit="By", kind=LEVEL, dimensions=[], scope=SCOPE)
+            stream = Stream(org=org, project=None, metric=key, unit="By", kind=KIND_LEVEL, dimensions=[], scope=SCOPE)
             dims_id = id_of(stream.dims_identity)
-            dims.append((org_id_of(org), dims_id, project_id_of(org, None), metric_id_of(key, "By", LEVEL), "{}",
+            dims.append((org_id_of(org), dims_id, project_id_of(org, None), metric_id_of(key, "By", KIND_LEVEL), "{}",
                          stream.dims_identity))  # fmt: skip
             series.append((org_id_of(org), id_of(stream.series_identity), dims_id, SCOPE))
     await connection.copy_records_to_table(
         "usage_org", records=[(org_id_of(f"org-{n}"), f"org-{n}") for n in range(orgs)]
     )
     await connection.copy_records_to_table(
-        "usage_metric", records=[(metric_id_of(key, "By", LEVEL), key, "By", LEVEL) for key in METRICS]
+        "usage_metric", records=[(metric_id_of(key, "By", KIND_LEVEL), key, "By", KIND_LEVEL) for key in METRICS]
     )
     await connection.copy_records_to_table("usage_dims", records=dims)
     await connection.copy_records_to_table("usage_series", records=series)
     end = FIRST + timedelta(days=DAYS)
     await connection.execute(SUMS, org_id_of("org-7"), FIRST, end)
     for key, seconds in METRICS.items():
-        metric = metric_id_of(key, "By", LEVEL)
+        metric = metric_id_of(key, "By", KIND_LEVEL)
         await connection.execute(QUARTERS, FIRST, end, metric, seconds)
         for day in (FIRST, end - timedelta(days=1)):
             await connection.execute("SELECT usage_add_partition('usage_point', $1)", day.date())
@@ -122,7 +123,8 @@ async def integrate_again(url: str) -> None:
     connection = await asyncpg.connect(url, server_settings={"timezone": "UTC"})
     quarter = FIRST + timedelta(hours=13)
     rows = await connection.fetch(
-        "SELECT org_id, dims_id FROM usage_dims WHERE metric_id = $1", metric_id_of("level.ten.seconds", "By", LEVEL)
+        "SELECT org_id, dims_id FROM usage_dims WHERE metric_id = $1",
+        metric_id_of("level.ten.seconds", "By", KIND_LEVEL),
     )
     columns = [row["org_id"] for row in rows], [row["dims_id"] for row in rows]
     begun = time.perf_counter()

@@ -13,6 +13,7 @@ import socket
 import subprocess
 from pathlib import Path
 
+from ports import free_port
 from servers import Missing
 from waiting import wait_until
 
@@ -45,14 +46,6 @@ def built() -> Path:
         shutil.rmtree(folder)
         raise Missing(f"the Collector's modules cannot be had here: {done.stderr[-300:]}")
     return binary
-
-
-def free_port() -> int:
-    """A port of this machine where nobody listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 class Collector:

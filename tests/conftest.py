@@ -20,10 +20,13 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 from collectors import Collector, built
+from otlp import begin_anew
+from ports import free_port
 from servers import EDITIONS, Missing, Servers
 
-TEMPLATE = "tallystick_template"
-START_SECONDS = 30
+TEMPLATE = f"tallystick_template_{os.getpid()}"
+"""Two sessions may share a server that an environment variable names; this module may be imported twice in one."""
+STOP_SECONDS = 60
 DISCONNECT = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{TEMPLATE}'"
 
 
@@ -32,6 +35,12 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith(("TALLYSTICK_", "OTEL_")) or name == "DATABASE_URL"]:
         if not name.startswith("TALLYSTICK_TEST_"):
             del os.environ[name]
+
+
+@pytest.fixture(autouse=True)
+def _one_now() -> None:
+    """Each test has its own second, which does not go by while it runs."""
+    begin_anew()
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +75,7 @@ def run_cli(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
         [sys.executable, "-m", "tallystick_receiver", *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
         env={**os.environ, **environment},
     )
@@ -97,14 +106,15 @@ def postgres(servers: Servers, edition: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def template(postgres: str) -> str:
+def template(postgres: str) -> Iterator[str]:
     """The URL of a server that holds a migrated template database."""
     sql(postgres, f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)", f"CREATE DATABASE {TEMPLATE}")
     done = run_cli("migrate", "--database-url", with_database(postgres, TEMPLATE))
     assert done.returncode == 0, done.stderr
     # TimescaleDB's scheduler would hold on to the template.
     sql(postgres, f"ALTER DATABASE {TEMPLATE} ALLOW_CONNECTIONS false", DISCONNECT)
-    return postgres
+    yield postgres
+    sql(postgres, f"DROP DATABASE {TEMPLATE} WITH (FORCE)")
 
 
 @contextmanager
@@ -139,7 +149,7 @@ class ReceiverProcess:
         self._arguments = arguments
         self._environment = environment
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by close()
-        self.port = 0
+        self.port = free_port()
         self.start()
 
     def start(self) -> None:
@@ -178,7 +188,7 @@ class ReceiverProcess:
         self._ended()
 
     def _ended(self) -> int:
-        code = self.process.wait(START_SECONDS)
+        code = self.process.wait(STOP_SECONDS)
         if self.process.stdout is not None:
             self.process.stdout.close()
         return code

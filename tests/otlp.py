@@ -7,6 +7,7 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,6 +20,7 @@ PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
 SECOND = 10**9
 DELTA, CUMULATIVE = 1, 2
+TRIES = 10
 
 
 @dataclass
@@ -39,9 +41,22 @@ class Reply:
         return ExportMetricsServiceResponse.FromString(self.body).partial_success.rejected_data_points
 
 
+_now: list[int] = []
+
+
 def now_ns() -> int:
-    """The wall clock, cut to a second: readable, and never in the future."""
-    return time.time_ns() // SECOND * SECOND
+    """The wall clock when the test asked first, cut to a second: readable, never in the future, and the same all along.
+
+    A collection that a test builds twice is the same collection, even if a second has gone by.
+    """
+    if not _now:
+        _now.append(time.time_ns() // SECOND * SECOND)
+    return _now[0]
+
+
+def begin_anew() -> None:
+    """The next test has a time of its own."""
+    _now.clear()
 
 
 def export_request(
@@ -102,9 +117,14 @@ def post(url: str, body: bytes, content_type: str = PROTOBUF, **headers: str) ->
 
 
 def export(receiver_url: str, request: ExportMetricsServiceRequest, key: str = "") -> Reply:
-    """Send a request to /v1/metrics as protobuf."""
+    """Send a request to /v1/metrics as protobuf; as an SDK does, again while a busy receiver answers 503."""
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    return post(receiver_url + "/v1/metrics", request.SerializeToString(), **headers)
+    body = request.SerializeToString()
+    for _ in range(TRIES - 1):
+        if (reply := post(receiver_url + "/v1/metrics", body, **headers)).status != 503:
+            return reply
+        time.sleep(0.2)
+    return post(receiver_url + "/v1/metrics", body, **headers)
 
 
 def get(url: str, key: str = "", **query: str | list[str]) -> Reply:
@@ -121,9 +141,15 @@ def send(method: str, url: str, body: Any = None, key: str = "") -> Reply:
     return _send(urllib.request.Request(url, content, headers, method=method))
 
 
+def lately() -> dict[str, str]:
+    """from and to around all that a test may send; else a question is about this month, which began just now."""
+    today = datetime.now(UTC).date()
+    return {"from_": str(today - timedelta(days=9)), "to": str(today + timedelta(days=2))}
+
+
 def usage(receiver_url: str, key: str = "", **query: str | list[str]) -> dict[str, Any]:
-    """The answer of /api/usage, which must be 200."""
-    reply = get(receiver_url + "/api/usage", key, **query)
+    """The answer of /api/usage, which must be 200; about these days where the query says nothing of time."""
+    reply = get(receiver_url + "/api/usage", key, **(query if query.keys() & {"from_", "to"} else lately() | query))
     assert reply.status == 200, reply.body
     answer: dict[str, Any] = reply.json
     return answer

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import uuid
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+
+from ports import free_port
 
 EDITIONS = ("postgresql", "timescaledb-apache", "timescaledb-community")
 TSL_VARIABLE = "TALLYSTICK_TEST_TSL_URL"
@@ -94,13 +95,12 @@ class Servers:
 
         def run(*command: str) -> None:
             chroot = ["chroot", "--userspec=postgres:postgres", str(root)]
-            subprocess.run([*chroot, *command], check=True, capture_output=True, timeout=60)
+            done = subprocess.run([*chroot, *command], check=False, capture_output=True, text=True, timeout=60)
+            assert done.returncode == 0, done.stderr
 
         subprocess.run(["chroot", str(root), "chown", "postgres:postgres", folder], check=True, timeout=10)
         run(f"{BINARIES}/initdb", "-D", folder, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         with (inside / "postgresql.conf").open("a") as conf:
             conf.write(SETTINGS + f"port = {port}\n")
         self._stops.append(lambda: run(f"{BINARIES}/pg_ctl", "-D", folder, "-m", "immediate", "-w", "stop"))

@@ -44,6 +44,18 @@ def write_all(descriptor: int, content: bytes) -> None:
     os.fsync(descriptor)
 
 
+def make_folders(path: Path) -> None:
+    """Make a folder and those above it that are missing; their names are durable on return, but for its own.
+
+    Raises:
+        OSError: one of them cannot be made.
+    """
+    missing = [folder for folder in path.parents if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for folder in missing:
+        sync_folder(folder.parent)
+
+
 def sync_folder(path: Path) -> None:
     """Make the names in a folder durable.
 

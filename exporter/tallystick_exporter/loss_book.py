@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Final
 from uuid import uuid4
 
-from tallystick_exporter.durable import sync_folder, write_all, write_file
+from tallystick_exporter.durable import make_folders, sync_folder, write_all, write_file
 from tallystick_exporter.losses import Loss, folded, line_of, losses_of
 from tallystick_exporter.ownership import release, take_lock
 
@@ -99,7 +99,7 @@ def clear_losses(folder: Path, losses: Collection[Loss]) -> None:
 
 
 def _append(path: Path, losses: list[Loss]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folders(path.parent)
     lock = take_lock(path, is_patient=False)
     try:
         before = os.lseek(lock, 0, os.SEEK_END)
@@ -108,6 +108,7 @@ def _append(path: Path, losses: list[Loss]) -> None:
         write_all(lock, lines if not before or os.pread(lock, 1, before - 1) == b"\n" else b"\n" + lines)
         if not before:
             sync_folder(path.parent)
+            sync_folder(path.parent.parent)
         if before + len(lines) > FILE_BYTES_MAX:
             with path.open(encoding="utf-8") as found:
                 write_file(path, _lines(folded(losses_of(found))))

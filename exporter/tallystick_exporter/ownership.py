@@ -12,7 +12,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Final
 
-from tallystick_exporter.durable import sync_folder
+from tallystick_exporter.durable import make_folders, sync_folder
 
 try:
     import fcntl
@@ -44,7 +44,7 @@ class WriterFolder:
         """
         while True:
             path = parent / f"{os.getpid()}-{token_hex(6)}"
-            path.mkdir(parents=True, mode=0o700)
+            make_folders(path)
             try:
                 lock = _locked(path / _LOCK, os.O_CREAT)
             except OSError:

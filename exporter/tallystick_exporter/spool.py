@@ -200,9 +200,11 @@ class Spool:
         return min((o for o in self._owned if o.files), key=lambda owned: owned.files[0][0], default=None)
 
     def _drop_old(self) -> None:
-        """Names begin with the time when the parcel was made."""
+        """Names begin with the time when the parcel was made. What is being sent arrives, perhaps; it has time."""
         bound = f"{max(self._now_ns() - self._age_ns_max, 0):020d}"
         while (owned := self._with_oldest()) is not None and owned.files[0][0] < bound:
+            if owned.files[0][0] == self.in_hand:
+                return
             self._drop(owned, 0, Reason.AGE)
 
     def _make_room(self, size: int) -> None:

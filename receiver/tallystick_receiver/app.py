@@ -14,6 +14,8 @@ from typing import Any, Final, Protocol
 from aiohttp import web
 
 from tallystick_receiver.access import INGEST, Denied, Gate
+from tallystick_receiver.deliver.outside import Outside
+from tallystick_receiver.deliver.ways import courier
 from tallystick_receiver.errors import InvalidQuestion, Unavailable
 from tallystick_receiver.horizons import Kept
 from tallystick_receiver.ingest import Ingest
@@ -30,6 +32,7 @@ from tallystick_receiver.query.cost_export_routes import CostExportRoutes
 from tallystick_receiver.query.cost_forecast_routes import CostForecastRoutes
 from tallystick_receiver.query.cost_routes import CostRoutes
 from tallystick_receiver.query.definition_routes import DefinitionRoutes
+from tallystick_receiver.query.delivery_routes import DeliveryRoutes
 from tallystick_receiver.query.event_routes import EventRoutes, Feed
 from tallystick_receiver.query.export_routes import ExportRoutes
 from tallystick_receiver.query.forecast_routes import UsageForecastRoutes
@@ -40,9 +43,11 @@ from tallystick_receiver.query.quarantine_routes import QuarantineRoutes
 from tallystick_receiver.query.rate_routes import RateRoutes
 from tallystick_receiver.query.reconciliation_routes import ReconciliationRoutes
 from tallystick_receiver.query.refill_routes import RefillRoutes
+from tallystick_receiver.query.subscription_routes import SubscriptionRoutes
 from tallystick_receiver.query.summary_routes import SummaryRoutes
 from tallystick_receiver.query.threshold_routes import ThresholdRoutes
 from tallystick_receiver.query.usage_routes import UsageRoutes
+from tallystick_receiver.query.webhook_routes import WebhookRoutes
 from tallystick_receiver.records.routes import PATH as RECORDS_PATH
 from tallystick_receiver.records.routes import RecordsRoutes
 from tallystick_receiver.settings import Settings
@@ -55,6 +60,7 @@ from tallystick_receiver.store.duty import Duty
 from tallystick_receiver.store.evaluate import evaluator
 from tallystick_receiver.store.keys import read_keys
 from tallystick_receiver.store.roll import roller
+from tallystick_receiver.store.tell import teller
 from tallystick_receiver.store.upkeep import StoragePlan, upkeep
 from tallystick_receiver.store.writer import UsageWriter
 from tallystick_receiver.streams import Streams
@@ -107,16 +113,19 @@ class Receiver:
         patience = Patience(
             grace=timedelta(seconds=settings.gap_grace_seconds), late=timedelta(seconds=settings.late_seconds_max)
         )
+        self._outside = outside = Outside(permits_private=settings.deliver_private_addresses)
         self._duties = (
             evaluator(
                 database, self.telemetry, seconds=settings.evaluate_seconds, hold_seconds=settings.level_hold_seconds,
                 late=patience.late, now_ns=now_ns,
             ),
+            told(database, settings, now_ns),
             balancer(database, self.telemetry, patience, seconds=settings.balance_seconds, now_ns=now_ns),
             refiller(database, self.telemetry, seconds=settings.refill_seconds, now_ns=now_ns),
             roller(database, self.telemetry, seconds=settings.roll_seconds, rows_max=settings.roll_rows_max),
             _pricer(database, self.telemetry, settings, now_ns),
             upkeep(database, self.telemetry, storage_plan(settings), seconds=settings.upkeep_seconds, now_ns=now_ns),
+            courier(database, self.telemetry, outside, settings, now_ns),
             self.audit,
         )  # fmt: skip
         self.intake = Intake(self.ingest, streams, settings, now_ns)
@@ -136,8 +145,10 @@ class Receiver:
             CompletenessRoutes(books, self.gate, now_ns=now_ns),
             QuarantineRoutes(database, self.gate, self._otlp.replay, now_ns=now_ns),
             DefinitionRoutes(database, self.gate, now_ns=now_ns), ThresholdRoutes(database, self.gate, now_ns=now_ns),
-            AlertRoutes(database, self.gate, now_ns=now_ns),
+            SubscriptionRoutes(database, self.gate, now_ns=now_ns), AlertRoutes(database, self.gate, now_ns=now_ns),
             AllowanceRoutes(database, self.gate, now_ns=now_ns, hold_seconds=settings.level_hold_seconds),
+            WebhookRoutes(database, self.gate, outside, now_ns=now_ns, webhooks_max=settings.webhooks_per_org_max),
+            DeliveryRoutes(database, self.gate, now_ns=now_ns),
         )  # fmt: skip
         self._feed = Feed(database)
         self._events = EventRoutes(database, self.gate, self._feed)
@@ -179,6 +190,7 @@ class Receiver:
             await self._runner.cleanup()
         await self.ingest.stop(max(self.settings.stop_seconds_max - _HANDLER_SECONDS, 1.0))
         await asyncio.gather(*(duty.stop() for duty in self._duties))
+        await self._outside.close()
         self.intake.close()
         await self.database.close()
 
@@ -257,6 +269,14 @@ def _cost_routes(
     )  # fmt: skip
 
 
+def told(database: Database, settings: Settings, now_ns: Callable[[], int]) -> Duty:
+    """The duty of telling usage, as the settings want it."""
+    return teller(
+        database, seconds=settings.tell_seconds, grace=timedelta(seconds=settings.close_seconds),
+        late=timedelta(seconds=settings.late_seconds_max), hold_seconds=settings.level_hold_seconds, now_ns=now_ns,
+    )  # fmt: skip
+
+
 def storage_plan(settings: Settings) -> StoragePlan:
     """What the settings say about the storage."""
     return StoragePlan(
@@ -266,6 +286,7 @@ def storage_plan(settings: Settings) -> StoragePlan:
         ),
         chunk=timedelta(hours=settings.points_chunk_hours),
         columnstore_after=timedelta(days=settings.columnstore_after_days),
+        events=timedelta(days=settings.keep_events_days) if settings.keep_events_days else None,
     )  # fmt: skip
 
 

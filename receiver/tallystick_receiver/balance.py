@@ -18,7 +18,7 @@ from tallystick_receiver.announcement import NOTHING, Figures, Totals, minus, pl
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The totals of a sequence at a moment, as they are stored: reckoned with only where there is a hole.
+    """Figures as they are stored, of a collection or of a sequence so far: reckoned with only where something lacks.
 
     Attributes:
         entries: (metric id, points, sum as text) of each metric.
@@ -40,7 +40,7 @@ class Announced:
         received_at: when the first receiver heard of it.
         check_after: what it was when it was read.
         is_counted: whether a run holds it already, though it was short.
-        arrived: what the ledger holds of it.
+        lack: what was announced and did not arrive.
     """
 
     writer_id: int
@@ -53,14 +53,9 @@ class Announced:
     received_at: datetime
     check_after: datetime
     is_counted: bool
-    own: Totals
+    own: Standing
     total: Standing
-    arrived: Totals
-
-    @property
-    def lack(self) -> Totals:
-        """What was announced and did not arrive."""
-        return shortfall(self.own, self.arrived)
+    lack: Totals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,13 +75,13 @@ class Run:
     end_ns: int
     after: Standing
     first_total: Standing
-    first_own: Totals
+    first_own: Standing
     received_at: datetime
 
     @property
     def before(self) -> Totals:
         """The totals before the first one."""
-        return difference(self.first_total.totals, self.first_own)
+        return difference(self.first_total.totals, self.first_own.totals)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,14 +110,16 @@ def run_of(found: Announced) -> Run:
 
 def folded(runs: Iterable[Run]) -> list[Run]:
     """The runs in order, with those joined that follow each other; what another run holds already is left out."""
-    joined: list[Run] = []
+    stretches: list[tuple[Run, Run]] = []
     for run in sorted(runs, key=lambda run: (run.first, -run.last)):
-        previous = joined[-1] if joined else None
-        if previous is not None and run.first == previous.last + 1:
-            joined[-1] = replace(previous, last=run.last, end_ns=run.end_ns, after=run.after)
-        elif previous is None or run.first > previous.last:
-            joined.append(run)
-    return joined
+        if stretches and run.first == stretches[-1][1].last + 1:
+            stretches[-1] = stretches[-1][0], run
+        elif not stretches or run.first > stretches[-1][1].last:
+            stretches.append((run, run))
+    return [
+        first if first is last else replace(first, last=last.last, end_ns=last.end_ns, after=last.after)
+        for first, last in stretches
+    ]
 
 
 def holes_between(runs: list[Run], begun_ns: int) -> list[Hole]:
@@ -144,10 +141,21 @@ def bridged(runs: list[Run], begun_ns: int, hole: Hole) -> list[Run]:
     position = next(index for index, run in enumerate(runs) if run.first == hole.last + 1)
     run = runs[position]
     if position == 0:
-        return [replace(run, first=1, start_ns=begun_ns, first_total=Standing([]), first_own={}), *runs[1:]]
+        return [replace(run, first=1, start_ns=begun_ns, first_total=Standing([]), first_own=Standing([])), *runs[1:]]
     previous = runs[position - 1]
     whole = replace(previous, last=run.last, end_ns=run.end_ns, after=run.after)
     return [*runs[: position - 1], whole, *runs[position + 1 :]]
+
+
+def lack_of(own: Standing, arrived: list[Standing]) -> Totals:
+    """By metric, what a collection lacks of which these parts arrived.
+
+    The usual one came whole and in one part, whose figures are the same text: nothing needs to be reckoned.
+    """
+    if len(arrived) == 1 and sorted(own.entries) == arrived[0].entries:
+        return {}
+    here = summed((metric, points, Decimal(amount)) for part in arrived for metric, points, amount in part.entries)
+    return shortfall(own.totals, here)
 
 
 def shortfall(announced: Totals, arrived: Totals) -> Totals:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Context, Decimal
 from enum import StrEnum
@@ -25,13 +25,14 @@ class Aggregation(StrEnum):
     MAX = "max"
     MIN = "min"
     LAST = "last"
+    UNIQUE = "unique"
 
 
-OF_SUMS: Final = frozenset({Aggregation.SUM, Aggregation.COUNT, Aggregation.AVG})
+OF_SUMS: Final = frozenset({Aggregation.SUM, Aggregation.COUNT, Aggregation.AVG, Aggregation.UNIQUE})
 """What is known of counters and histograms: single points are not kept for ever."""
 OF_LEVELS: Final = frozenset(
-    {Aggregation.LAST, Aggregation.MIN, Aggregation.MAX, Aggregation.AVG, Aggregation.COUNT}
-)  # fmt: skip
+    {Aggregation.LAST, Aggregation.MIN, Aggregation.MAX, Aggregation.AVG, Aggregation.COUNT, Aggregation.UNIQUE}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,9 @@ class MetricDefinition:
 
     Attributes:
         unit: which usage of this key it reads, where the key came in several units.
+        unique: the dimension whose distinct values are counted; None unless the aggregation is UNIQUE.
+        dimensions: what rollups keep of sums and histograms, beside service.name; None for all.
+        dimensions_from: usage before keeps what it had; None where that is since ever.
         is_seen: whether usage defined it, and nobody changed it since.
     """
 
@@ -50,6 +54,9 @@ class MetricDefinition:
     unit: str
     aggregation: Aggregation
     reset: Reset
+    unique: str | None = None
+    dimensions: tuple[str, ...] | None = None
+    dimensions_from: datetime | None = None
     is_seen: bool
     created_at: datetime
     updated_at: datetime
@@ -84,6 +91,7 @@ class Figures:
         count: operations where known, else points.
         last, lowest, highest, average: of levels; None where there are none.
         samples: of levels.
+        distinct: values of dimensions; None where rollups do not keep the dimension.
     """
 
     quantity: Decimal = Decimal(0)
@@ -93,6 +101,7 @@ class Figures:
     highest: Decimal | None = None
     average: Decimal | None = None
     samples: int = 0
+    distinct: Mapping[str, int | None] = field(default_factory=dict)
 
 
 def definition_id(key: str, org: str | None) -> str:
@@ -117,8 +126,12 @@ def fits(aggregation: Aggregation, metrics: Iterable[SeenMetric]) -> bool:
     return not known or any(aggregation in one for one in known)
 
 
-def used(aggregation: Aggregation, figures: Figures) -> Decimal | None:
+def used(definition: MetricDefinition, figures: Figures) -> Decimal | None:
     """How much that is; None where nothing is known of it (a level without samples, an average of nothing)."""
+    aggregation = definition.aggregation
+    if aggregation is Aggregation.UNIQUE:
+        values = figures.distinct.get(definition.unique or "", 0)
+        return None if values is None else Decimal(values)
     if aggregation is Aggregation.AVG and figures.count:
         return _DIVIDE.divide(figures.quantity, Decimal(figures.count))
     return {

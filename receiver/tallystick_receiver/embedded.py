@@ -92,7 +92,7 @@ class EmbeddedPostgres:
             except (subprocess.SubprocessError, AssertionError, OSError) as error:
                 # pg_ctl gives up after 10 s; a start takes longer on a busy machine or after a crash, and goes on.
                 last = error
-                failures += isinstance(error, subprocess.CalledProcessError)
+                failures += not isinstance(error, subprocess.TimeoutExpired | AssertionError)
                 if failures == _ATTEMPTS:
                     break
                 time.sleep(_PAUSE_SECONDS)

@@ -34,9 +34,14 @@ COUNTERS: Final = {
     "thresholds.crossed": "levels of thresholds that were reached or retracted, with an event each",
     "credits.refilled": "refills of credits booked",
     "costs.written": "rows of cost written, changed or deleted, because usage or rates changed",
+    "deliveries.delivered": "deliveries of events that arrived",
+    "deliveries.failed": "attempts to deliver that failed",
+    "deliveries.parked": "deliveries given up until somebody has them sent again",
+    "deliveries.dropped": "deliveries forgotten because an endpoint had too many, or whose event is kept no longer",
     "audit.days": "days verified by the audit in the background",
 }
 GAUGES: Final = {
+    "deliveries.waiting": "deliveries that wait, as the leader counted them within the last minute",
     "audit.differences": "differences that the audit knows of; above 0 the books do not agree",
 }
 

@@ -12,7 +12,7 @@ from tallystick.outlet import OUTLETS
 from tallystick.refusals import Refusals
 from tallystick.semconv import INT64_MAX
 from tallystick.stream import is_shortcut, stream_of
-from tallystick.validity import NotRecorded, Unrecordable, exact, type_of, unit_of
+from tallystick.validity import MEANING, NotRecorded, Unrecordable, exact, type_of, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -55,7 +55,7 @@ class Metering:
     def __init__(self, meter_provider: MeterProvider | None = None, *, keys_max: int = KEYS_MAX_DEFAULT) -> None:
         if keys_max < 1:
             raise ValueError(f"keys_max is {keys_max}, but must be at least 1")
-        self._refusals = Refusals()
+        self._refusals = Refusals(MEANING, "Metering.refused")
         forget_in_children(self._refusals)
         self._outlet = OUTLETS.of(meter_provider, keys_max)
         self._pending = self._outlet.pending

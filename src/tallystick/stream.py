@@ -62,9 +62,8 @@ def stream_of(
 def is_shortcut(shortcut: Shortcut) -> bool:
     """Whether equal arguments always mean the same stream: only plain text does (1 equals True)."""
     type_, organization_id, project_id, unit, items = shortcut
-    texts = [type_, organization_id, unit]
-    if project_id is not None:
-        texts.append(project_id)
-    if isinstance(items, tuple):
-        texts.extend(text for item in items for text in item)
-    return all(type(text) is str for text in texts)
+    if type(type_) is not str or type(organization_id) is not str or type(unit) is not str:
+        return False
+    if project_id is not None and type(project_id) is not str:
+        return False
+    return not isinstance(items, tuple) or all(type(key) is str and type(value) is str for key, value in items)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, NoReturn
 
 from tallystick.semconv import (
@@ -179,6 +180,7 @@ def attributes_of(metadata: object) -> dict[str, AttributeValue]:
     return dict(sorted(attributes.items()))
 
 
+@lru_cache(maxsize=1024)
 def _key(key: object) -> str:
     text = _text(key, 1, ATTRIBUTE_KEY_LENGTH_MAX, NotRecorded.BAD_ATTRIBUTE_KEY)
     if text in (ORG_ID, PROJECT_ID):
@@ -200,6 +202,8 @@ def _value(value: object) -> AttributeValue:
 
 def _text(text: object, length_min: int, length_max: int, otherwise: NotRecorded) -> str:
     """Text that UTF-8 and PostgreSQL can hold: no lone surrogates, no NUL."""
+    if text.__class__ is str and text.isascii() and length_min <= len(text) <= length_max and "\0" not in text:
+        return text
     if not isinstance(text, str) or not length_min <= len(text) <= length_max or "\0" in text:
         _refuse(otherwise)
     if not text.isascii():

@@ -6,14 +6,17 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
 from otlp import get, totals, usage
+from ports import free_port
+from waiting import wait_until
 
 HERE = Path(__file__).parent
 CACHE = HERE.parents[1] / ".cache"
+INSTALL_SECONDS = 300
+pytestmark = pytest.mark.timeout(INSTALL_SECONDS + 300)
 
 PYTHON_PROGRAM = """
 import sys
@@ -49,7 +52,7 @@ def install(folder, command, **options):
         folder.mkdir(parents=True)
         options.pop("prepare", lambda _: None)(folder)
         try:
-            subprocess.run(command, check=True, capture_output=True, text=True, timeout=300, **options)
+            subprocess.run(command, check=True, capture_output=True, text=True, timeout=INSTALL_SECONDS, **options)
         except (OSError, subprocess.SubprocessError) as error:
             pytest.skip(f"{command[0]} cannot install {folder.name}: {getattr(error, 'stderr', '') or error}")
         done.touch()
@@ -148,12 +151,6 @@ def test_many_javascript_processes_of_one_service_without_an_instance_id_are_all
     assert totals(receiver.url) == {"js.calls": "330.6"}
 
 
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
 def test_through_rotel_which_batches_and_forwards(receiver, rotel_agent):
     port = free_port()
     command = [
@@ -163,14 +160,13 @@ def test_through_rotel_which_batches_and_forwards(receiver, rotel_agent):
     ]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as agent:
         try:
-            deadline = time.monotonic() + 30
-            while True:
-                with socket.socket() as probe:
-                    if probe.connect_ex(("127.0.0.1", port)) == 0:
-                        break
-                assert time.monotonic() < deadline
+
+            def listens():
                 assert agent.poll() is None
-                time.sleep(0.05)
+                with socket.socket() as probe:
+                    return probe.connect_ex(("127.0.0.1", port)) == 0
+
+            wait_until(listens)
             senders = [
                 threading.Thread(target=run_python, args=(sys.executable, f"http://127.0.0.1:{port}")) for _ in "12"
             ]
@@ -179,8 +175,6 @@ def test_through_rotel_which_batches_and_forwards(receiver, rotel_agent):
             for sender in senders:
                 sender.join()
             expected = f"{2 * 3 * sum(range(1, 201))}.6"
-            while totals(receiver.url).get("python.calls") != expected:
-                assert time.monotonic() < deadline, totals(receiver.url)
-                time.sleep(0.1)
+            wait_until(lambda: totals(receiver.url).get("python.calls") == expected)
         finally:
             agent.terminate()

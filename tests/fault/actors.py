@@ -17,10 +17,10 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import psutil
-from collectors import free_port
 from fault.disks import open_folder, small_disk_if_possible
 from fault.truth import Recorded, read_truth
 from otlp import get
+from ports import free_port
 from servers import Missing
 from waiting import wait_until
 

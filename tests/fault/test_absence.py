@@ -15,7 +15,7 @@ TICK_SECONDS = 10
 MINUTE_TICKS = 60 // TICK_SECONDS
 
 TEN_MINUTES = """
-import sys
+import sys, time
 from opentelemetry.sdk.metrics import MeterProvider
 from tallystick import Metering
 from tallystick_exporter import UsageReader
@@ -24,11 +24,17 @@ virtual_ns = int(sys.argv[1])
 reader = UsageReader(export_interval_millis=3_600_000, now_ns=lambda: virtual_ns)
 metering = Metering(MeterProvider([reader]))
 for line in sys.stdin:
-    for _ in range(int(line)):
+    ticks, is_away = line.split()
+    for _ in range(int(ticks)):
         virtual_ns += 10 * 10**9
         metering.record("kept", 1 + virtual_ns // 10**10 % 1000, organization_id="acme")
         is_delivered = reader.force_flush()
-    print(is_delivered, len(reader._exporter._backlog), flush=True)
+    assert not (is_delivered and is_away == "True")
+    while not (is_delivered or is_away == "True"):      # the machine is busy, perhaps
+        is_delivered = reader.force_flush()
+    while reader._exporter._backlog:                    # of a full hour's tick, perhaps
+        time.sleep(0.01)
+    print("on disk or delivered", flush=True)
 """
 
 
@@ -43,14 +49,12 @@ class App:
             env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT": "0.5"},
         )  # fmt: skip
 
-    def run(self, ticks):
-        """Whether everything was delivered; what was not is on disk."""
-        self._process.stdin.write(f"{ticks}\n")
+    def run(self, ticks, is_away=False):
+        """Everything is delivered afterwards; on disk, when the receiver is away."""
+        self._process.stdin.write(f"{ticks} {is_away}\n")
         self._process.stdin.flush()
-        is_delivered, in_memory = self._process.stdout.readline().split()
-        assert in_memory == "0"
+        assert self._process.stdout.readline() == "on disk or delivered\n"
         self.now_ns += ticks * TICK_SECONDS * SECOND
-        return is_delivered == "True"
 
     @property
     def recorded(self):
@@ -71,14 +75,14 @@ class App:
 def test_ten_minutes_without_a_receiver_and_a_restart_meanwhile_lose_nothing(receiver, how):
     begin = now_ns() // (60 * SECOND) * 60 * SECOND - 20 * 60 * SECOND
     first = App(receiver.url, begin)
-    assert first.run(3 * MINUTE_TICKS)
+    first.run(3 * MINUTE_TICKS)
     receiver.kill()
-    assert not first.run(5 * MINUTE_TICKS)
+    first.run(5 * MINUTE_TICKS, is_away=True)
     first.end(how)
     second = App(receiver.url, first.now_ns)
-    assert not second.run(5 * MINUTE_TICKS)
+    second.run(5 * MINUTE_TICKS, is_away=True)
     receiver.start()
-    assert second.run(MINUTE_TICKS)
+    second.run(MINUTE_TICKS)
     second.end("exit")
 
     recorded = first.recorded + second.recorded
@@ -98,7 +102,7 @@ reader = UsageReader(export_interval_millis=100)
 metering = Metering(MeterProvider([reader]))
 
 def deliver():
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 200
     while not reader.force_flush():
         assert time.monotonic() < deadline
 
@@ -107,7 +111,7 @@ children = []
 for number in range(4):
     child = os.fork()
     if not child:
-        for _ in range(50):
+        for _ in range(25):
             metering.record("used", 10**number, organization_id="acme", metadata={"worker": number})
             reader.force_flush(200)
         deliver()
@@ -125,8 +129,8 @@ def test_pending_usage_of_a_process_that_forks_four_workers_is_counted_once_thro
     try:
         done = subprocess.run(
             [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PRE_FORK],
-            capture_output=True, text=True, timeout=100, check=False,
-            env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": proxy.url, "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT": "0.5"},
+            capture_output=True, text=True, timeout=240, check=False,
+            env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": proxy.url, "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT": "1"},
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         proxy.deliver_held()
@@ -134,4 +138,4 @@ def test_pending_usage_of_a_process_that_forks_four_workers_is_counted_once_thro
         proxy.close()
 
     assert sum(proxy.suffered.values()) > proxy.suffered[Fault.NONE]
-    assert totals(receiver.url) == {"used": str(3_000_000 + 50 * 1111)}
+    assert totals(receiver.url) == {"used": str(3_000_000 + 25 * 1111)}

@@ -32,7 +32,8 @@ while len(exporter._backlog) < 20:          # in memory, because the disk is ful
     assert not reader.force_flush()
 print(recorded, len(exporter._spool), flush=True)
 sys.stdin.readline()
-assert reader.force_flush(60_000)
+while not reader.force_flush(60_000):
+    pass
 """
 
 
@@ -54,7 +55,7 @@ def test_a_full_disk_under_the_spool_loses_nothing_of_an_application_that_lives(
     process, recorded, on_disk = start_filling(receiver.url, spool)
     assert on_disk > 0
     receiver.start()
-    process.communicate("\n", timeout=60)
+    process.communicate("\n", timeout=240)
 
     assert process.returncode == 0
     assert totals(receiver.url) == {"kept": str(recorded)}

@@ -1,11 +1,15 @@
 """TimescaleDB's community edition: continuous aggregates and columnstore agree with the rest, late points included."""
 
 import asyncio
+import itertools
+from datetime import UTC, datetime
 
 import asyncpg
 import pytest
-from books import verify
+from books import rebuild, verify
 from otlp import SECOND, export, export_request, now_ns, usage
+
+from tallystick_receiver.store.aggregates import refresh_aggregates
 
 pytestmark = pytest.mark.editions("timescaledb-community")
 DAY = 86_400 * SECOND
@@ -23,8 +27,18 @@ def fetch(url, query, *arguments):
     return asyncio.run(run())
 
 
+TODAY = now_ns() // DAY * DAY
+"""A test that runs past midnight still speaks of the same days."""
+
+
+def age_of(days):
+    return datetime.fromtimestamp((TODAY - days * DAY) // SECOND, UTC).date()
+
+
 def send(receiver, age_days, value, number=0):
-    end = now_ns() // DAY * DAY - age_days * DAY + (1000 + number) * SECOND
+    """A point of a day, each number a second later; today, of which perhaps a second is over, a microsecond."""
+    within = (1000 + number) * SECOND if age_days else (1 + number) * 1000
+    end = TODAY - age_days * DAY + within
     assert export(receiver.url, export_request([{"name": "bytes", "value": value, "end": end}])).rejected == 0
 
 
@@ -35,8 +49,8 @@ def quantity(receiver):
 
 def aggregated(url):
     return {
-        (row["days"], int(row["quantity"]))
-        for row in fetch(url, "SELECT extract(day FROM now() - day)::int AS days, quantity FROM usage_daily_aggregate")
+        ((age_of(0) - row["day"].date()).days, int(row["quantity"]))
+        for row in fetch(url, "SELECT day, quantity FROM usage_daily_aggregate")
     }
 
 
@@ -44,8 +58,7 @@ def test_a_late_point_is_in_the_answer_at_once_and_in_the_aggregate_after_its_re
     receiver = start_receiver(*LATE)
     send(receiver, 20, 100)
     send(receiver, 5, 10)
-    for view in ("usage_hourly_aggregate", "usage_daily_aggregate"):
-        fetch(database_url, f"CALL refresh_continuous_aggregate('{view}', NULL, now() - interval '2 days')")
+    refresh(database_url)
     assert aggregated(database_url) == {(20, 100), (5, 10)}
     send(receiver, 20, 1, 1)
     assert quantity(receiver) == 111
@@ -54,19 +67,78 @@ def test_a_late_point_is_in_the_answer_at_once_and_in_the_aggregate_after_its_re
     assert aggregated(database_url) == {(20, 101), (5, 10)}
 
 
-def test_an_aggregate_that_is_wrong_is_found(start_receiver, database_url):
+def refresh(url, until="now() - interval '2 days'"):
+    for view in ("usage_hourly_aggregate", "usage_daily_aggregate"):
+        fetch(url, f"CALL refresh_continuous_aggregate('{view}', NULL, {until})")
+
+
+def spoil(url, view, where="true"):
+    [row] = fetch(
+        url,
+        "SELECT format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name)"
+        f" AS name FROM timescaledb_information.continuous_aggregates WHERE view_name = '{view}'",
+    )
+    fetch(url, f"UPDATE {row['name']} SET quantity = quantity + 1 WHERE {where}")
+
+
+@pytest.mark.parametrize("view", ["usage_hourly_aggregate", "usage_daily_aggregate"])
+def test_an_aggregate_that_is_wrong_is_found_and_mended_by_rebuild(start_receiver, database_url, view):
     receiver = start_receiver(*LATE)
     send(receiver, 20, 100)
-    for view in ("usage_hourly_aggregate", "usage_daily_aggregate"):
-        fetch(database_url, f"CALL refresh_continuous_aggregate('{view}', NULL, now() - interval '2 days')")
-    [row] = fetch(
-        database_url,
-        "SELECT format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name)"
-        " AS name FROM timescaledb_information.continuous_aggregates WHERE view_name = 'usage_hourly_aggregate'",
-    )
-    fetch(database_url, f"UPDATE {row['name']} SET quantity = quantity + 1")
+    refresh(database_url)
+    spoil(database_url, view)
     found = verify(database_url)
-    assert {difference.check for difference in found.differences} == {"hourly_aggregate"}
+    assert {difference.check for difference in found.differences} == {view.removeprefix("usage_")}
+    assert verify(database_url).count > 0
+    assert rebuild(database_url) > 0
+    assert verify(database_url).count == 0
+    assert aggregated(database_url) == {(20, 100)}
+
+
+def test_late_usage_in_motion_is_told_from_an_aggregate_that_is_wrong(start_receiver, database_url, monkeypatch):
+    """More comes between any refresh and the comparison after it; where nothing came, what differs is wrong."""
+    receiver = start_receiver(*LATE)
+    send(receiver, 20, 100)
+    send(receiver, 5, 10)
+    refresh(database_url)
+    numbers = itertools.count(1)
+
+    async def refresh_and_be_late(*arguments, **options):
+        await refresh_aggregates(*arguments, **options)
+        await asyncio.to_thread(send, receiver, 20, 1, next(numbers))
+
+    send(receiver, 20, 1, next(numbers))
+    monkeypatch.setattr("tallystick_receiver.store.verify.refresh_aggregates", refresh_and_be_late)
+    found = verify(database_url)
+    assert (found.count, found.unsettled) == (0, 2)
+    spoil(database_url, "usage_daily_aggregate", f"day = '{age_of(5)}'")
+    found = verify(database_url)
+    assert [(d.check, d.at.date()) for d in found.differences] == [("daily_aggregate", age_of(5))]
+    assert found.unsettled == 2
+    monkeypatch.undo()
+    assert verify(database_url).unsettled == 0
+    assert quantity(receiver) == 110 + next(numbers) - 1
+
+
+def test_verifying_leaves_the_present_hour_to_the_points(start_receiver, database_url):
+    """Once refreshed, an aggregate lags until its next refresh; only what is over may be."""
+    receiver = start_receiver(*LATE)
+    send(receiver, 20, 100)
+    send(receiver, 0, 1)
+    refresh(database_url, "date_trunc('hour', now(), 'UTC')")
+    send(receiver, 0, 1, 1)
+    present = now_ns()
+    for number in range(2):
+        point = {"name": "bytes", "value": 5, "end": present + number}
+        assert export(receiver.url, export_request([point])).rejected == 0
+        assert verify(database_url).count == 0
+        assert rebuild(database_url) > 0
+    [row] = fetch(database_url, "SELECT sum(quantity) AS quantity FROM usage_daily_aggregate")
+    assert int(row["quantity"]) == quantity(receiver) == 112
+    point = {"name": "bytes", "value": 7, "end": present + 2}
+    assert export(receiver.url, export_request([point])).rejected == 0
+    [row] = fetch(database_url, "SELECT sum(quantity) AS quantity FROM usage_daily_aggregate")
+    assert int(row["quantity"]) == quantity(receiver) == 119
 
 
 def test_late_points_land_in_compressed_chunks_and_are_counted_once(start_receiver, database_url):
@@ -92,9 +164,7 @@ def test_late_points_land_in_compressed_chunks_and_are_counted_once(start_receiv
 
 
 def usage_time(age_days, second):
-    from datetime import UTC, datetime
-
-    moment = datetime.fromtimestamp(now_ns() // DAY * 86_400 - age_days * 86_400 + second, UTC)
+    moment = datetime.fromtimestamp(TODAY // SECOND - age_days * 86_400 + second, UTC)
     return moment.isoformat().replace("+00:00", "Z")
 
 

@@ -14,6 +14,7 @@ from tallystick_receiver.store.balance import Patience, balance
 from tallystick_receiver.store.upkeep import StoragePlan, keep_up
 from tallystick_receiver.telemetry import Telemetry
 
+pytestmark = pytest.mark.editions
 PATIENCE = Patience(grace=timedelta(seconds=30), late=timedelta(days=7))
 TABLES = ("usage_announcement", "usage_run", "usage_gap", "usage_sender", "usage_presence")
 

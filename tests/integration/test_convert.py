@@ -1,7 +1,10 @@
 """From plain PostgreSQL to TimescaleDB: every point once, resumable, while a receiver goes on."""
 
 import asyncio
+import subprocess
+import sys
 import threading
+from datetime import UTC, datetime
 
 import pytest
 from books import verify
@@ -14,6 +17,8 @@ from tallystick_receiver.store.edition import Edition, recorded_edition
 
 TIMESCALEDB = pytest.mark.editions("timescaledb-apache", "timescaledb-community")
 DAY = 86_400 * SECOND
+TODAY = now_ns() // DAY * DAY
+"""A test that runs past midnight still speaks of the same days."""
 
 
 class Interrupted(Exception):
@@ -36,7 +41,7 @@ def plain(empty_database_url):
 
 
 def send(receiver, age_days, number, org="acme"):
-    end = now_ns() // DAY * DAY - age_days * DAY + (1000 + number) * SECOND
+    end = TODAY - age_days * DAY + (1000 + number) * SECOND
     points = [{"name": "bytes", "value": 5 + n, "end": end, "attributes": {"org.id": org, "n": n}} for n in range(4)]
     assert export(receiver.url, export_request(points)).rejected == 0
 
@@ -73,6 +78,35 @@ def test_conversion_interrupted_and_begun_again_keeps_every_answer(plain, empty_
     assert verify(empty_database_url).count == 0
     done = run_cli("migrate", "--to", "timescaledb", "--database-url", empty_database_url)
     assert (done.returncode, f"{edition} stays" in done.stdout) == (0, True), done.stdout + done.stderr
+
+
+HELD = {
+    "a copy": (f"usage_point_{datetime.fromtimestamp(TODAY // SECOND - 9 * 86_400, UTC):%Y%m%d}", "ACCESS EXCLUSIVE"),
+    "the switch": ("usage_collection", "ROW EXCLUSIVE"),
+}
+
+
+@TIMESCALEDB
+@pytest.mark.parametrize("killed", HELD)
+async def test_a_conversion_that_is_killed_and_begun_again_counts_every_point_once(plain, empty_database_url, killed):
+    before = rows(plain)
+    relation, mode = HELD[killed]
+    waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = to_regclass($1)"
+    arguments = ("migrate", "--to", "timescaledb", "--database-url", empty_database_url)
+    async with connected(empty_database_url) as other, other.transaction():
+        await other.execute(f"LOCK TABLE {relation} IN {mode} MODE")
+        process = subprocess.Popen([sys.executable, "-m", "tallystick_receiver", *arguments])
+        try:
+            while not await other.fetchval(waits, relation):
+                assert process.poll() is None
+        finally:
+            process.kill()
+            process.wait()
+    assert await asyncio.to_thread(rows, plain) == before
+    done = await asyncio.to_thread(run_cli, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert await asyncio.to_thread(rows, plain) == before
+    assert (await asyncio.to_thread(verify, empty_database_url)).count == 0
 
 
 @TIMESCALEDB

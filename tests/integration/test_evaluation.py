@@ -81,7 +81,7 @@ def test_each_level_is_told_once_however_rolling_and_rounds_and_restarts_fall(st
         async with connection.transaction():
             await write_threshold(connection, replace(THRESHOLD, reset=Reset.MONTHLY), None)
         for n in range(10):
-            use(receiver, 11, now_ns() - (60 - n) * SECOND)
+            use(receiver, 11, now_ns() - 10 + n)
             step = (seed * 7 + n * (seed + 1)) % 5
             if step in (0, 3):
                 await evaluation.round(connection, now_ns())

@@ -1,13 +1,13 @@
 """Local hours, days, weeks and months in any zone, before and after rolling, against a recomputation in Python."""
 
 import random
-import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from otlp import SECOND, export, export_request, get, usage
+from waiting import wait_until
 
 pytestmark = pytest.mark.editions
 LATE = ("--late-seconds-max", "1000000000")
@@ -97,10 +97,7 @@ def test_local_buckets_are_exact_after_rolling(start_receiver, found):
 
 
 def wait_until_rolled(receiver):
-    deadline = time.monotonic() + 30
-    while get(receiver.url + "/healthz").json["counts"].get("deltas.rolled", 0) == 0:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: get(receiver.url + "/healthz").json["counts"].get("deltas.rolled", 0) > 0)
 
 
 def test_answers_are_the_same_before_while_and_after_rolling(start_receiver, found):

@@ -1,23 +1,24 @@
 """Migrations: forward only, each once, never changed, one migrator at a time."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
 from books import rebuild, verify
-from conftest import ReceiverProcess
+from conftest import ReceiverProcess, run_cli
 from held_levels import LONG_AFTER, Sample, answered, integrated, ns_of, question, store
 from otlp import SECOND, export, export_request, usage
 
 from tallystick_receiver.holding import Hold
 from tallystick_receiver.store.edition import Edition, recorded_edition
 from tallystick_receiver.store.keys import create_key
-from tallystick_receiver.store.migrate import MigrationError, apply, migrate, migrations
+from tallystick_receiver.store.migrate import Migration, MigrationError, apply, migrate, migrations
 
 pytestmark = pytest.mark.editions
 DAY = 86_400 * SECOND
-RELEASED = (4, 7)
+RELEASED = (4, 7, 11)
 """The last migration of each schema that was ever on the main branch and is not the newest."""
 
 PARTITIONED = 6
@@ -139,6 +140,30 @@ async def test_two_that_migrate_at_once_apply_each_file_once(empty_database_url,
     assert sorted(len(found) for found in applied) == [0, 0, len(migrations(Edition(edition)))]
     for other in others:
         await other.close()
+
+
+async def test_a_file_that_is_marked_runs_outside_a_transaction(connection):
+    marked = Migration(
+        file="9998_index_orgs.sql",
+        number=9998,
+        name="index_orgs",
+        editions=frozenset(Edition),
+        sql="-- migrate: no transaction\n-- Why.\nCREATE INDEX CONCURRENTLY usage_org_name ON usage_org (name);\n"
+        "VACUUM usage_org;\n",
+    )
+    await apply(connection, marked, Edition.POSTGRESQL)
+    assert await connection.fetchval("SELECT to_regclass('usage_org_name') IS NOT NULL")
+    assert await connection.fetchval("SELECT checksum FROM schema_migration WHERE number = 9998") == marked.checksum
+    with pytest.raises(asyncpg.ActiveSQLTransactionError):
+        await apply(connection, replace(marked, number=9999, sql="VACUUM usage_org"), Edition.POSTGRESQL)
+
+
+def test_the_sql_of_every_file_is_printed_and_nothing_is_changed(empty_database_url):
+    done = run_cli("migrate", "--print", "--database-url", empty_database_url)
+    assert done.returncode == 0, done.stderr
+    assert all(f"-- {migration.file}\n{migration.sql}" in done.stdout for migration in migrations())
+    again = run_cli("doctor", "--database-url", empty_database_url)
+    assert (again.returncode, "no schema" in again.stdout) == (1, True)
 
 
 async def test_a_key_is_stored_as_a_hash_only(connection):

@@ -1,108 +1,41 @@
-"""The plan of every query: the partitions or chunks of its window only, indexes, and no scan of all points.
+"""The plan of every question: the partitions or chunks of its window only, indexes, and no scan of all points."""
 
-Plans depend on statistics, so the tables hold what a month of a small platform holds.
-"""
-
-import asyncio
-import json
-import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import asyncpg
 import pytest
-from conftest import fresh_database
+from filled import DAYS, FIRST, INDEXED, points_of
 
+from tallystick_receiver.definitions import Reset, SeenMetric
 from tallystick_receiver.holding import Hold, hold_ranges
 from tallystick_receiver.identity import org_id_of
+from tallystick_receiver.periods import period_of
 from tallystick_receiver.question import Question
 from tallystick_receiver.ranges import ranges_of
 from tallystick_receiver.store import integrals, scene
-from tallystick_receiver.store.database import READING
-from tallystick_receiver.store.statements import statement
+from tallystick_receiver.store.allowance import Asked, read_allowance
+from tallystick_receiver.store.breakdown import read_breakdown
+from tallystick_receiver.store.completeness import Scope, read_completeness
+from tallystick_receiver.store.export import slices
+from tallystick_receiver.store.figures import read_figures
+from tallystick_receiver.store.usage import read_usage
 
 pytestmark = pytest.mark.editions
-FIRST = datetime(2026, 10, 1, tzinfo=UTC)
-DAYS = 31
-FILL = """
-    INSERT INTO usage_org SELECT CASE n WHEN 7 THEN {acme} ELSE n END, 'org-' || n FROM generate_series(1, 40) AS n;
-    INSERT INTO usage_metric SELECT 100 + n, 'metric.' || n, 'By', CASE n WHEN 1 THEN 'level' ELSE 'sum' END
-        FROM generate_series(1, 3) AS n;
-    INSERT INTO usage_dims SELECT o.org_id, m.metric_id * 1000 + p, p, m.metric_id, '{{"region": "eu"}}', 'd' || p
-        FROM usage_org o, usage_metric m, generate_series(1, 4) AS p;
-    INSERT INTO usage_series SELECT org_id, dims_id * 10, dims_id, '' FROM usage_dims;
-    INSERT INTO usage_writer VALUES (1, NULL, '', 'app', 'i', 'w');
-    SELECT usage_add_partition(relation, '2026-10-01'::date + n)
-        FROM (VALUES ('usage_point'), ('usage_collection')) AS r (relation), generate_series(0, 31) AS n;
-    INSERT INTO usage_point SELECT t - interval '1 microsecond', s.org_id, s.series_id, 1, 0, 5, 0, 999
-        FROM generate_series('2026-10-01 00:05Z'::timestamptz, '2026-11-01'::timestamptz, '300 s') AS t, usage_series s
-        WHERE s.series_id % 100 = 30 ORDER BY t;
-    INSERT INTO usage_quarter_hourly SELECT org_id, t, dims_id, 5, 1
-        FROM generate_series('2026-10-01Z'::timestamptz, '2026-10-31 23:45Z', '15 min') AS t, usage_dims
-        WHERE dims_id % 10 = 3;
-    UPDATE usage_quarter_hourly SET lowest = 1, highest = 9, last = 4, integral = 5,
-            first_ns = extract(epoch FROM quarter)::bigint * 1000000000 + 1,
-            last_ns = extract(epoch FROM quarter)::bigint * 1000000000 + 800000000000
-        WHERE dims_id / 1000 = 101;
-    INSERT INTO usage_total_hourly SELECT org_id, t, project_id, metric_id, 5, 1
-        FROM generate_series('2026-10-01Z'::timestamptz, '2026-10-31 23:00Z', '1 h') AS t, usage_dims;
-    INSERT INTO usage_daily SELECT org_id, t, dims_id, 5, 1
-        FROM generate_series('2026-07-01Z'::timestamptz, '2026-10-31Z', '1 d') AS t, usage_dims;
-    INSERT INTO usage_total_daily SELECT org_id, day, 1, dims_id, 5, 1 FROM usage_daily;
-    INSERT INTO usage_delta
-        SELECT org_id, '2026-10-31Z', ARRAY[dims_id], ARRAY[1] FROM usage_dims, generate_series(1, 50);
-    INSERT INTO usage_cumulative
-        SELECT w, s, start * 1000000000, start * 1000000000 + n * 900000000000, start * 1000000000 + 1, 1, 0,
-               start * 1000000000 + 2, n, 0, n, 0
-        FROM generate_series(1, 10) AS w, generate_series(1, 40) AS s, generate_series(1, 96) AS n,
-             (SELECT extract(epoch FROM '2026-10-10Z'::timestamptz)::bigint AS start) AS begun;
-    INSERT INTO usage_collection
-        SELECT w, extract(epoch FROM t)::bigint * 1000000000, 0, now(), 1, ARRAY[1], ARRAY[0], ARRAY[1], NULL, ARRAY[1],
-               ARRAY[1], ARRAY[1]
-        FROM generate_series(1, 20) AS w,
-             generate_series('2026-10-01Z'::timestamptz, '2026-10-31 23:55Z', '300 s') AS t;
-"""
-"""Rows by the hundred thousand; the quarters and points are of one project only, to keep the test short."""
 
 
-async def filled(url):
-    connection = await asyncpg.connect(url, server_settings=READING | {"timezone": "UTC"})
-    await connection.execute(FILL.format(acme=org_id_of("acme")))
-    await connection.execute("SELECT brin_summarize_new_values(c.oid) FROM pg_class c JOIN pg_am a ON a.oid = c.relam"
-                             " WHERE a.amname = 'brin' AND c.relkind = 'i'")  # fmt: skip
-    await connection.execute("VACUUM ANALYZE")
-    return connection
+ROLLUPS = {"usage_quarter_hourly", "usage_total_hourly", "usage_daily", "usage_total_daily"}
+GROWING = ROLLUPS | {"usage_delta", "usage_gap", "usage_copy", "usage_presence"}
+NOW = FIRST + timedelta(days=30, hours=23, minutes=59)
+HOLD = Hold(seconds=3600, now_ns=int(NOW.timestamp()) * 10**9)
+SEEN = [
+    SeenMetric(metric_id=100 + n, key=f"metric.{n}", unit="By", kind="level" if n == 1 else "sum") for n in (1, 2, 3)
+]
 
 
-@pytest.fixture(scope="module")
-def plan(template):
-    """EXPLAIN with the settings of questions; one filled database for all these tests, which change nothing."""
-    loop = asyncio.new_event_loop()
-    with fresh_database(template) as url:
-        connection = loop.run_until_complete(filled(url))
-
-        def explain(name, *arguments):
-            text = "EXPLAIN (FORMAT JSON) " + statement(name)
-            [row] = loop.run_until_complete(connection.fetch(text, *arguments))
-            return list(scans_of(json.loads(row[0])[0]["Plan"]))
-
-        yield explain
-        loop.run_until_complete(connection.close())
-    loop.close()
-
-
-def scans_of(node):
-    """(node type, relation, index) of every scan, whatever it is below."""
-    if "Relation Name" in node:
-        below = [child.get("Index Name") for child in node.get("Plans", [])]
-        yield node["Node Type"], node["Relation Name"], node.get("Index Name") or next((i for i in below if i), None)
-    for child in node.get("Plans", []):
-        yield from scans_of(child)
-
-
-def question(start, end, *group_by, zone="UTC"):
-    return Question(org="acme", project=None, types=(), start=start, end=end, zone=ZoneInfo(zone), group_by=group_by,
-                    filters={})  # fmt: skip
+def question(start, end, *group_by, zone="UTC", **chosen):
+    return Question(**{"org": "acme", "project": None, "types": (), "filters": {}} | chosen, start=start, end=end,
+                    zone=ZoneInfo(zone), group_by=group_by)  # fmt: skip
 
 
 def totals_arguments(asked, metrics=(102, 103)):
@@ -124,12 +57,11 @@ def integral_arguments(asked):
     return integrals.integral_arguments(asked, [org_id_of("acme")], [101], ranges, hold, late, 1000)
 
 
+KEPT = dict.fromkeys(
+    ("usage_point", "usage_quarter_hourly", "usage_total_hourly", "usage_daily"), FIRST - timedelta(365)
+)
 MONTH = (FIRST, FIRST + timedelta(days=DAYS))
 RAGGED = (FIRST + timedelta(days=3, minutes=7), FIRST + timedelta(days=20, minutes=52))
-
-
-def points_of(scans):
-    return [scan for scan in scans if scan[1].startswith(("usage_point", "_hyper_"))]
 
 
 def test_a_month_by_day_reads_daily_totals_by_index_and_no_point(plan):
@@ -160,7 +92,7 @@ def test_ragged_ends_read_the_points_of_two_days_by_their_index(plan, name):
         )
     points = points_of(scans)
     assert len({relation for _, relation, _ in points}) == 2
-    assert {node for node, _, _ in points} <= {"Bitmap Heap Scan", "Index Scan"}
+    assert {node for node, _, _ in points} <= INDEXED
     assert {relation for node, relation, _ in scans if node == "Seq Scan"} <= {
         "usage_dims", "usage_series", "usage_project", "usage_org", "usage_metric",
     }  # fmt: skip
@@ -180,7 +112,7 @@ def test_ragged_ends_of_a_level_are_integrated_from_the_points_of_two_days_by_th
     scans = plan("read_integrals", *integral_arguments(question(*RAGGED, "region")))
     points = points_of(scans)
     assert len({relation for _, relation, _ in points}) == 2
-    assert {node for node, _, _ in points} <= {"Bitmap Heap Scan", "Index Scan"}
+    assert {node for node, _, _ in points} <= INDEXED
 
 
 def test_late_samples_are_looked_for_by_index(plan):
@@ -199,41 +131,98 @@ def test_a_quarter_of_late_samples_reads_the_points_of_one_day_by_their_index(pl
     scans = plan(name, quarter, quarter + timedelta(minutes=15), [org_id_of("acme")], [101_003])
     points = points_of(scans)
     assert len({relation for _, relation, _ in points}) == 1
-    assert {node for node, _, _ in points} <= {"Bitmap Heap Scan", "Index Scan"}
+    assert {node for node, _, _ in points} <= INDEXED
 
 
-def test_a_commit_looks_into_the_ledger_of_its_days_by_key(plan):
-    end = int((FIRST + timedelta(days=9)).timestamp()) * 10**9
-    scans = plan("read_collections", [1, 2, 3], [end, end, end + 300 * 10**9])
-    looked_up = {relation: node for node, relation, _ in scans if relation.startswith("usage_collection")}
-    del looked_up["usage_collection_20261101"]  # it is empty
-    assert set(looked_up.values()) == {"Index Scan"}
+def figures_of(subject_type, reset, *, averages=False):
+    async def run(database):
+        subjects = [("acme", name) for name in ("acme", "project", "eu", "us")]
+        async with database.reading() as connection, connection.transaction():
+            period = period_of(NOW, reset, ZoneInfo("Europe/Berlin"))
+            return await read_figures(connection, period, subject_type, subjects, SEEN, HOLD, averages=averages)
+
+    return run
 
 
-def test_what_is_known_of_cumulative_streams_is_looked_up_by_key_from_their_quarter_on(plan):
-    at = int((FIRST + timedelta(days=9)).timestamp()) * 10**9
-    streams = ([1] * 50, list(range(50)), [at] * 50, [at] * 50, [at + 1] * 50, [5] * 50, [0] * 50)
-    scans = plan("read_cumulative", *streams)
-    assert [(relation, index) for _, relation, index in scans] == [("usage_cumulative", "usage_cumulative_pk")] * 3
-    assert {node for node, _, _ in scans} <= {"Index Scan", "Bitmap Heap Scan"}
+def completeness_of(org, types=()):
+    async def run(database):
+        scope = Scope(start=FIRST + timedelta(days=30), end=NOW, org=org, types=types)
+        async with database.reading() as connection:
+            return await read_completeness(
+                connection, scope, now=NOW, silent_after=timedelta(minutes=3), late=timedelta(days=7)
+            )
+
+    return run
 
 
-@pytest.mark.parametrize(
-    "name", ["verify_points", "verify_levels", "verify_entries", "verify_ledger", "rebuild_quarters"]
-)
-def test_a_day_of_verifying_and_rebuilding_reads_one_day_of_points(plan, name):
-    day = FIRST + timedelta(days=5)
-    arguments = (day, day + timedelta(days=1), None, 20)[: 3 if name == "rebuild_quarters" else 4]
-    scans = plan(name, *arguments)
-    assert len({relation for _, relation, _ in points_of(scans)}) == 1
-    ledger = {relation for _, relation, _ in scans if re.fullmatch(r"usage_collection_\d+", relation)}
-    assert len(ledger) <= 2
+def allowance_of(subject_type):
+    asks = Asked(org="acme", metric="metric.2", subject_type=subject_type, subject="eu", zone="UTC")
+    return lambda database: read_allowance(database, asks, HOLD)
 
 
-@pytest.mark.parametrize("name", ["verify_days", "verify_total_hours", "verify_total_days"])
-def test_a_day_of_verifying_rollups_reads_them_by_index(plan, name):
-    day = FIRST + timedelta(days=5)
-    scans = plan(name, day, day + timedelta(days=1), None, 20)
-    assert {node for node, relation, _ in scans if relation in (
-        "usage_quarter_hourly", "usage_total_hourly", "usage_daily", "usage_total_daily")} <= {
-        "Index Scan", "Bitmap Heap Scan", "Index Only Scan"}  # fmt: skip
+def of_region(region, *group_by):
+    return question(*MONTH, *group_by, filters={"region": [region]})
+
+
+SUMS = ("metric.2", "metric.3")
+QUESTIONS = {
+    "all organisations by type": lambda d: read_usage(d, question(*MONTH, "org", "type", org=None), HOLD, 9999),
+    "breakdown by service": lambda d: read_breakdown(d, question(*MONTH, "service.name"), 9999),
+    "all organisations: breakdown by day": lambda d: read_breakdown(d, question(*MONTH, "org", "day", org=None), 9999),
+    "summary of a subject": lambda d: read_usage(d, of_region("eu", "type"), HOLD, 9999),
+    "page of projects": lambda d: read_usage(d, question(*MONTH, "project", "day", types=SUMS), HOLD, 9999),
+    "allowance of an organisation": allowance_of("org"),
+    "allowance of a region": allowance_of("region"),
+    "monthly thresholds of organisations": figures_of("org", Reset.MONTHLY),
+    "monthly thresholds of regions": figures_of("region", Reset.MONTHLY),
+    "daily thresholds of projects": figures_of("project", Reset.DAILY),
+    "thresholds on averages": figures_of("org", Reset.MONTHLY, averages=True),
+    "completeness of an organisation": completeness_of("acme"),
+    "completeness of a metric": completeness_of(None, ("metric.2",)),
+}
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_whatever_asks_for_full_days_reads_by_index_and_no_point(asked, name):
+    statements = asked(QUESTIONS[name])
+    assert any(statement.startswith(("read_usage", "read_gaps")) for statement in statements)
+    scans = [scan for found in statements.values() for scan in found]
+    assert len({relation for _, relation, _ in points_of(scans)}) <= ("averages" in name)
+    # Whoever asks about all organisations reads all that waits.
+    growing = GROWING - {"usage_delta"} if name.startswith("all") else GROWING
+    assert [scan for scan in scans if scan[1] in growing and scan[0] not in INDEXED] == []
+    assert not any(relation.startswith("usage_collection") for _, relation, _ in scans)
+
+
+def test_thresholds_of_an_hour_that_does_not_begin_with_one_read_quarters(asked):
+    period = period_of(NOW, Reset.HOURLY, ZoneInfo("Asia/Kolkata"))
+    assert period.start.minute == 30
+    scans = asked(figures_of("org", Reset.HOURLY))["read_usage_totals"]
+    assert {node for node, relation, _ in scans if relation in GROWING} <= INDEXED
+    assert points_of(scans) == []
+
+
+@pytest.mark.parametrize("group_by", [("hour", ""), ("day", "project"), ("month", "region"), ("",)])
+def test_each_slice_of_an_export_reads_its_own_days_by_index(plan, group_by):
+    whole = question(*RAGGED, *group_by)
+    seen = {metric.metric_id: {"key": metric.key, "unit": "By", "kind": metric.kind} for metric in SEEN}
+    shown = scene.Scene(connection=None, kept_from=KEPT, metrics=seen, orgs=[org_id_of("acme")])
+    parts = list(slices(whole, FIRST))
+    for start, end in (parts[0], parts[len(parts) // 2], parts[-1]):
+        part = replace(whole, start=start, end=end)
+        for name, arguments in (scene.sums_statement(shown, part, None), scene.samples_statement(shown, part, None)):
+            scans = plan(name, *arguments)
+            assert len({relation for _, relation, _ in points_of(scans)}) <= 2
+            assert {node for node, _, _ in points_of(scans)} <= INDEXED
+            assert {node for node, relation, _ in scans if relation in GROWING} <= INDEXED
+
+
+def test_the_first_day_is_found_by_index(plan):
+    scans = plan("read_first_day")
+    assert {relation for _, relation, _ in scans} >= ROLLUPS
+    assert {node for node, relation, _ in scans if relation in ROLLUPS | {"usage_collection_hourly"}} <= INDEXED
+
+
+def test_ids_of_records_are_looked_up_by_key(plan):
+    ids = [bytes([n]) * 16 for n in range(100)]
+    assert [scan[1:] for scan in plan("read_records", ids)] == [("usage_record", "usage_record_pk")]

@@ -82,6 +82,7 @@ CHANGES = {
 }  # fmt: skip
 
 
+@pytest.mark.editions
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_figure_changed_by_hand_is_found_and_mended_by_rebuild(filled, database_url, change):
     before = usage(filled.url, groupBy="org,type,day,region")["rows"]
@@ -127,6 +128,7 @@ LEDGER = {
 }  # fmt: skip
 
 
+@pytest.mark.editions
 @pytest.mark.parametrize("change", LEDGER)
 def test_points_that_are_not_the_acknowledged_ones_are_found(filled, database_url, change):
     statement, checks = LEDGER[change]

@@ -62,7 +62,9 @@ def test_the_version_stands_in_one_place(root, wheel, version, recorder):
 def test_without_extras_the_recording_api_works_and_brings_only_the_opentelemetry_api(recorder):
     script = (
         "from importlib.metadata import distributions; from tallystick import Metering;"
+        "from tallystick.llm import LlmMetering;"
         "Metering().record('a', 1, organization_id='acme');"
+        "LlmMetering().record({'prompt_tokens': 1}, provider='openai', organization_id='acme');"
         "print(*sorted(d.name for d in distributions()))"
     )
     assert recorder.python(script).split() == ["opentelemetry-api", "tallystick", "typing_extensions"]

@@ -54,10 +54,10 @@ def test_recorded_is_here_or_a_known_gap_and_a_gap_closes_when_it_is_filled(rece
         gaps = found["gaps"]
         return found["until"], sum(gap["points"] for gap in gaps), sum(int(gap["quantity"]) for gap in gaps)
 
-    eventually(lambda: missing() == (rfc3339(sender.end), points, amount), seconds=20)
+    eventually(lambda: missing() == (rfc3339(sender.end), points, amount))
     assert int(totals(receiver.url, type=metric).get(metric, "0")) == here
 
     for n, part in sorted(lost):
         if part == "points":
             export(receiver.url, requests[n, part])
-    eventually(lambda: missing() == (rfc3339(sender.end), 0, 0), seconds=20)
+    eventually(lambda: missing() == (rfc3339(sender.end), 0, 0))

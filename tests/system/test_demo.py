@@ -98,13 +98,15 @@ def test_a_signal_stops_the_demo_and_it_compares_as_well(perform, name):
 
 
 def test_the_demo_fails_when_the_halves_differ(perform):
-    performance = perform("--seconds", "3")
+    performance = perform()
     url = performance.read_until(r"OTLP/HTTP +(http://\S+)/v1/metrics")[1]
+    performance.read_until("answered: log bytes [1-9]")
     stray = {
         "name": "queries.executed", "unit": "{query}", "value": 1, "end": time.time_ns(),
         "attributes": {"org.id": "acme", "project.id": "web"},
     }  # fmt: skip
     assert export(url, export_request([stray])).status == 200
+    performance.process.send_signal(signal.SIGINT)
     code, rest = performance.end()
     assert code == 1, rest
     assert "1 of " in rest

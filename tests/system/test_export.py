@@ -5,7 +5,6 @@ import csv
 import io
 import json
 import socket
-import time
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,6 +15,7 @@ import pyarrow.parquet
 import pytest
 from conftest import run_cli
 from otlp import SECOND, export, export_request, get, usage
+from waiting import wait_until
 
 PATIENT = ("--late-seconds-max", "1000000000", "--ahead-seconds-max", "1000000000", "--keep-points-days", "0",
            "--roll-seconds", "0.05")  # fmt: skip
@@ -86,6 +86,7 @@ def test_an_export_has_the_rows_of_usage_to_the_last_digit(filled, zone, group_b
     assert rows
 
 
+@pytest.mark.editions
 def test_without_groups_every_set_of_dimensions_has_a_row_an_hour(filled):
     rows = from_ndjson(exported(filled, "ndjson", orgId="acme", type="calls", **WINDOW).body)
     assert {tuple(row) for row in rows} == {
@@ -96,6 +97,7 @@ def test_without_groups_every_set_of_dimensions_has_a_row_an_hour(filled):
     assert sum(row["count"] for row in rows) == 3 * sum(1 for n in range(1, 200) if n % 5) + 3 * 29
 
 
+@pytest.mark.editions
 def test_rows_come_in_the_order_of_time_and_names_and_always_the_same(filled):
     one, other = (exported(filled, "csv", **WINDOW).body for _ in range(2))
     assert one == other
@@ -211,13 +213,6 @@ EXPORTING = """SELECT count(*) FROM pg_stat_activity WHERE datname = current_dat
                AND pid <> pg_backend_pid() AND backend_type = 'client backend'"""
 
 
-def awaited(condition, what):
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-
-
 @contextmanager
 def opened(receiver, path, buffer=4096):
     parts = urlsplit(receiver.url)
@@ -235,8 +230,8 @@ def test_rows_arrive_before_the_query_is_finished_and_who_leaves_frees_the_conne
         busy = get(many.url + EXPORT)
         assert (busy.status, busy.headers["Retry-After"]) == (503, "2")
         assert get(many.url + "/api/usage", groupBy="type").status == 200
-    awaited(lambda: run_sql(database_url, EXPORTING) == 0, "the snapshot is given back")
-    awaited(lambda: get(many.url + EXPORT, orgId="nobody").status == 200, "the place is given back")
+    wait_until(lambda: run_sql(database_url, EXPORTING) == 0, what="the snapshot is given back")
+    wait_until(lambda: get(many.url + EXPORT, orgId="nobody").status == 200, what="the place is given back")
 
 
 async def test_who_leaves_while_the_database_reckons_cancels_it(many, database_url):
@@ -266,7 +261,7 @@ def test_an_export_that_takes_too_long_is_cut_and_not_ended(start_receiver, data
     with opened(receiver, EXPORT + "?from=2026-10-20&to=2026-10-28", buffer=2**20) as client:
         client.settimeout(30)
         assert b"200 OK" in client.recv(2000)
-        awaited(lambda: run_sql(database_url, EXPORTING) == 0, "its time is over, since nobody reads on")
+        wait_until(lambda: run_sql(database_url, EXPORTING) == 0, what="its time is over, since nobody reads on")
         with suppress(ConnectionResetError):
             while piece := client.recv(65_536):
                 received = (received + piece)[-100:]

@@ -81,7 +81,11 @@ def test_what_cannot_be_read_from_what_is_stored_is_refused(receiver, metrics):
 
 @pytest.mark.parametrize(
     ("body", "status"),
-    [({**API_CALLS, "aggregationType": "UNIQUE"}, 501), ({**API_CALLS, "dimensions": ["region"]}, 501),
+    [({**API_CALLS, "aggregationType": "UNIQUE"}, 400), ({**API_CALLS, "uniqueDimension": "region"}, 400),
+     ({**API_CALLS, "aggregationType": "unique", "uniqueDimension": "project"}, 400),
+     ({**API_CALLS, "aggregationType": "unique", "uniqueDimension": "user.id", "dimensions": ["region"]}, 400),
+     ({**API_CALLS, "dimensions": "region"}, 400), ({**API_CALLS, "dimensions": ["org"]}, 400),
+     ({**API_CALLS, "dimensions": [""]}, 400), ({**API_CALLS, "dimensions": [5]}, 400),
      ({"name": "no key"}, 400), ({"key": ""}, 400), ({"key": 5}, 400), ({"key": "a\0"}, 400), ({"key": "\ud800"}, 400),
      ({**API_CALLS, "resetPeriod": "weekly"}, 400), ({**API_CALLS, "colour": "red"}, 400), (["api_calls"], 400),
      (b"{", 400), (b"[" * 100_000, 400), ({"key": "k", "description": "d" * 2_000_000}, 413)],
@@ -138,3 +142,17 @@ def test_the_command_line_defines_lists_and_deletes(receiver):
     assert "api_calls" in run_cli("metrics", "list", *at).stdout
     assert run_cli("metrics", "delete", listed["id"], *at).returncode == 0
     assert run_cli("metrics", "delete", listed["id"], *at).returncode == 1
+
+
+def test_the_command_line_sums_up_as_the_definition_counts(receiver):
+    at = ("--url", receiver.url)
+    run_cli("metrics", "define", "api_calls", "--aggregation", "COUNT", "--unit", "calls", *at)
+    points = [{"name": "api_calls", "unit": "calls", "value": 7}, {"name": "api_calls", "unit": "calls", "value": 5}]
+    export(receiver.url, export_request(points))
+    done = run_cli("usage", "summary", "api_calls", "--org", "acme", "--period", "MONTHLY", "--json", *at)
+    found = json.loads(done.stdout)
+    assert (found["totalQuantity"], found["aggregationType"], found["periodType"]) == ("2", "count", "monthly")
+    shown = run_cli("usage", "summary", "api_calls", "--subject", "project=web", "--org", "acme", *at).stdout
+    assert ("api_calls" in shown, "count" in shown) == (True, True)
+    assert run_cli("usage", "summary", "api_calls", "--subject", "project", *at).returncode == 2
+    assert json.loads(run_cli("usage", "--org", "acme", "--json", *at).stdout)["totals"][0]["quantity"] == "12"

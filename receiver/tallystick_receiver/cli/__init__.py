@@ -11,6 +11,7 @@ import click
 from tallystick_receiver.cli.balances import balances
 from tallystick_receiver.cli.config import config_command
 from tallystick_receiver.cli.cost import cost_command, costs
+from tallystick_receiver.cli.deliveries import deliveries
 from tallystick_receiver.cli.doctor import doctor_command
 from tallystick_receiver.cli.events import events
 from tallystick_receiver.cli.export import export_command
@@ -26,6 +27,7 @@ from tallystick_receiver.cli.serve import serve_command
 from tallystick_receiver.cli.thresholds import thresholds
 from tallystick_receiver.cli.usage import usage_command
 from tallystick_receiver.cli.verify import verify_command
+from tallystick_receiver.cli.webhooks import webhooks
 from tallystick_receiver.demo.command import demo_command
 
 
@@ -39,7 +41,7 @@ def main() -> None:
 
 for command in (
     serve_command, demo_command, migrate_command, keys, usage_command, export_command, verify_command, rebuild_command,
-    doctor_command, config_command, record_command, metrics, thresholds, events,
-    rates, cost_command, costs, forecast_command, reconcile, balances,
+    doctor_command, config_command, record_command, metrics, thresholds, events, webhooks,
+    deliveries, rates, cost_command, costs, forecast_command, reconcile, balances,
 ):  # fmt: skip
     main.add_command(command)

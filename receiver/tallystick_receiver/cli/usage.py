@@ -11,12 +11,13 @@ import click
 
 from tallystick_receiver.cli.completeness import sentence_of
 from tallystick_receiver.cli.frame import as_json_option, run, show
+from tallystick_receiver.cli.summary import summary_command
 from tallystick_receiver.readable import readable, readable_hours
 
 _GROUPS = "type,org,project,day,... or dimensions."
 
 
-@click.command("usage")
+@click.group("usage", invoke_without_command=True)
 @click.option("--url", default="http://127.0.0.1:4318", show_default=True, envvar="TALLYSTICK_URL", help="A receiver.")
 @click.option("--key", default="", envvar="TALLYSTICK_KEY", help="A key with the scope read. [TALLYSTICK_KEY]")
 @click.option("--org", "orgId", default=None, help="One organisation.")
@@ -28,10 +29,21 @@ _GROUPS = "type,org,project,day,... or dimensions."
 @click.option("--group-by", "groupBy", default="type", show_default=True, help=_GROUPS)
 @click.option("--tz", default=None, help="IANA time zone of days; default UTC.")
 @as_json_option
+@click.pass_context
 def usage_command(
-    *, url: str, key: str, types: tuple[str, ...], attributes: tuple[str, ...], as_json: bool, **named: str | None
+    context: click.Context,
+    /,
+    *,
+    url: str,
+    key: str,
+    types: tuple[str, ...],
+    attributes: tuple[str, ...],
+    as_json: bool,
+    **named: str | None,
 ) -> None:
-    """Who used how much."""
+    """Who used how much; `summary` for one metric in one period."""
+    if context.invoked_subcommand is not None:
+        return
     query = [(name, value) for name, value in named.items() if value is not None] + [("type", t) for t in types]
     for attribute in attributes:
         name, equals, value = attribute.partition("=")
@@ -58,6 +70,9 @@ def _table(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             line["average"] = None if average is None else readable(Decimal(average), row["unit"])
             line["integral"] = None if integral is None else readable_hours(Decimal(integral), row["unit"])
     return shown
+
+
+usage_command.add_command(summary_command)
 
 
 async def _get(url: str, query: list[tuple[str, str]], key: str) -> tuple[int, dict[str, Any]]:

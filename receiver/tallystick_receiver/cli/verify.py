@@ -57,6 +57,8 @@ def _tell(found: Findings) -> None:
         click.echo(f"the books agree, {window}")
     compared = ", ".join(f"{name} {days}" for name, days in found.compared.items()) or "nothing is kept of these days"
     click.echo(f"days compared: {compared}", err=True)
+    if found.unsettled:
+        click.echo(f"{found.unsettled} figures of continuous aggregates changed whenever they were compared", err=True)
     if found.org is not None:
         click.echo("the ledger's totals are not kept by organisation and were not compared", err=True)
 
@@ -85,6 +87,7 @@ def _as_json(found: Findings) -> dict[str, Any]:
         "orgId": found.org,
         "daysCompared": found.compared,
         "count": found.count,
+        "unsettled": found.unsettled,
         "differences": [
             {
                 "check": d.check, "orgId": d.org, "projectId": d.project, "type": d.metric, "detail": d.detail,

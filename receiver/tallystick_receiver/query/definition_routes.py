@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from tallystick.semconv import METRIC_NAME_LENGTH_MAX, UNIT_LENGTH_MAX
+from tallystick.semconv import METRIC_NAME_LENGTH_MAX
 from tallystick_receiver.access import ADMIN, READ, Access, Denied
 from tallystick_receiver.definitions import Aggregation, MetricDefinition, fits, metrics_read_by
 from tallystick_receiver.errors import InvalidQuestion
 from tallystick_receiver.periods import Reset
+from tallystick_receiver.query.definition_fields import changed, keeps
 from tallystick_receiver.query.fields import (
     Fields,
     cursor_parameter,
@@ -33,15 +34,15 @@ from tallystick_receiver.store.definitions import (
     read_seen,
     write_definition,
 )
-from tallystick_receiver.store.thresholds import touch_metric, uses_metric
+from tallystick_receiver.store.keeping import hold_keeping
+from tallystick_receiver.store.thresholds import read_thresholds, touch_metric, uses_metric
+from tallystick_receiver.thresholds import dimension_of
 
 if TYPE_CHECKING:
     import asyncpg
 
     from tallystick_receiver.access import Gate
     from tallystick_receiver.store.database import Database
-
-_DESCRIPTION_LENGTH_MAX = 2000
 
 
 class DefinitionRoutes:
@@ -95,6 +96,7 @@ class DefinitionRoutes:
             is_seen=False, created_at=now, updated_at=now,
         )  # fmt: skip
         async with self._database.reading() as connection, connection.transaction():
+            await hold_keeping(connection)
             present = [d for d in await read_definitions(connection, now, org=org, key=key) if d.org == org]
             if present and not present[0].is_seen:
                 return problem(409, f"this metric is defined already, as {present[0].id}: update it with PATCH")
@@ -102,10 +104,11 @@ class DefinitionRoutes:
             return await self._write(connection, base, fields, 201)
 
     async def update(self, request: web.Request) -> web.Response:
-        """Change what is named in the body; what is stored does not change, only how it is read."""
+        """Change what is named: how usage is read, and what is kept of usage to come; what is stored stays."""
         access = await self._gate.access(request.headers.get("Authorization"), ADMIN)
         fields = await fields_of(request)
         async with self._database.reading() as connection, connection.transaction():
+            await hold_keeping(connection)
             found = await self._find(connection, request, access)
             if found is None:
                 return problem(404, "there is no such metric")
@@ -119,6 +122,7 @@ class DefinitionRoutes:
         """Forget a definition, unless thresholds use it or usage defined it."""
         access = await self._gate.access(request.headers.get("Authorization"), ADMIN)
         async with self._database.reading() as connection, connection.transaction():
+            await hold_keeping(connection)
             found = await self._find(connection, request, access)
             if found is None:
                 return problem(404, "there is no such metric")
@@ -127,39 +131,27 @@ class DefinitionRoutes:
                 return problem(409, "its usage defined this metric, so there is nothing to delete")
             if await uses_metric(connection, found.key, found.org):
                 return problem(409, "thresholds use this metric: delete them first")
-            await delete_definition(connection, found.key, found.org)
+            await delete_definition(connection, found.key, found.org, self._now())
         return web.Response(status=204)
 
     async def _write(
         self, connection: asyncpg.Connection, base: MetricDefinition, fields: Fields, status: int
     ) -> web.Response:
-        if fields.take("dimensions") is not None:
-            return problem(501, "dimensions: limiting the attributes that are kept is not there yet; leave it out")
-        aggregation = fields.optional_text("aggregationType")
-        if aggregation is not None and aggregation.lower() == "unique":
-            return problem(501, "aggregationType: counting distinct values (unique) is not there yet")
-        changed = replace(
-            base,
-            name=fields.text("name", base.name),
-            unit=fields.text("unit", base.unit, length_max=UNIT_LENGTH_MAX, may_be_empty=True),
-            description=fields.text(
-                "description", base.description, length_max=_DESCRIPTION_LENGTH_MAX, may_be_empty=True
-            ),
-            reset=fields.choice("resetPeriod", Reset, base.reset),
-            aggregation=base.aggregation if aggregation is None
-            else Fields({"aggregationType": aggregation}).choice("aggregationType", Aggregation, None),
-        )  # fmt: skip
-        for name in ("id", "definedBy", "createdAt", "updatedAt"):
-            fields.take(name)
-        fields.end()
-        metrics = metrics_read_by(changed, await read_seen(connection))
-        if not fits(changed.aggregation, metrics):
+        definition = changed(base, fields)
+        metrics = metrics_read_by(definition, await read_seen(connection))
+        if not fits(definition.aggregation, metrics):
             kinds = ", ".join(sorted({metric.kind for metric in metrics}))
             raise InvalidQuestion(
-                f"aggregationType {changed.aggregation} is not known of {changed.key}, which comes as {kinds}: "
-                "sums and histograms have sum, count and avg; levels have last, min, max, avg and count"
+                f"aggregationType {definition.aggregation} is not known of {definition.key}, which comes as {kinds}: "
+                "sums and histograms have sum, count, avg and unique; "
+                "levels have last, min, max, avg, count and unique"
             )
-        written = await write_definition(connection, changed)
+        if definition.dimensions is not None and any(metric.is_level for metric in metrics):
+            raise InvalidQuestion("dimensions: a level keeps all of them, since its last samples add up by them")
+        lost = await _watched(connection, definition)
+        if lost:
+            return problem(409, f"thresholds watch {lost[0]}, which dimensions does not list: delete them first")
+        written = await write_definition(connection, definition)
         await touch_metric(connection, written.key, written.updated_at)
         response = answer(definition_content(written), status)
         response.headers["Location"] = f"/api/v1/metrics/{written.id}"
@@ -176,6 +168,13 @@ class DefinitionRoutes:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._now_ns() / 1e9, UTC)
+
+
+async def _watched(connection: asyncpg.Connection, definition: MetricDefinition) -> list[str]:
+    """Dimensions that thresholds watch and rollups would keep no longer."""
+    found = await read_thresholds(connection, org=definition.org, metric=definition.key)
+    keys = {dimension_of(threshold.subject_type) for threshold in found}
+    return sorted(key or "" for key in keys if not keeps(definition, key))
 
 
 def _only_own(definition: MetricDefinition, access: Access) -> None:

@@ -15,7 +15,7 @@ from tallystick_receiver.errors import InvalidQuestion, Unavailable
 from tallystick_receiver.events import EventType, StoredEvent
 from tallystick_receiver.query.fields import known_parameters, limit_parameter, org_parameter
 from tallystick_receiver.query.problem import answer, problem
-from tallystick_receiver.store.events import last_event, read_events
+from tallystick_receiver.store.events import dropped_until, last_event, read_events
 
 if TYPE_CHECKING:
     from tallystick_receiver.access import Gate
@@ -92,13 +92,26 @@ class EventRoutes:
         access = await self._gate.access(request.headers.get("Authorization"), READ)
         known_parameters(request, "after", "type", "orgId", "limit")
         org, limit, types = org_parameter(request, access), limit_parameter(request), _types(request)
-        after = request.query.get("after")
+        after = _number(request.query.get("after"), "after")
+        last_seen = _number(request.headers.get("Last-Event-ID"), "Last-Event-ID")
         if "text/event-stream" in request.headers.get("Accept", ""):
-            position = _number(request.headers.get("Last-Event-ID", after), "Last-Event-ID")
-            return await self._stream(request, position, types, org)
-        found = await read_events(self._database, after=_number(after, "after") or 0, types=types, org=org, limit=limit)
-        more = str(found[-1].number) if found else after or "0"
-        return answer({"events": [_content(event) for event in found], "nextAfter": more})
+            position = after if last_seen is None else last_seen
+            return await self._missing(position) or await self._stream(request, position, types, org)
+        position = after or 0
+        # Read first, so that it is no later than the page; a filter must not leave the cursor behind for ever.
+        newest = await last_event(self._database)
+        found = await read_events(self._database, after=position, types=types, org=org, limit=limit)
+        more = found[-1].number if len(found) == limit else max(position, newest, *(e.number for e in found))
+        page = answer({"events": [_content(event) for event in found], "nextAfter": str(more)})
+        return await self._missing(position) or page
+
+    async def _missing(self, position: int | None) -> web.Response | None:
+        """The answer where events after a cursor were dropped; without a cursor the first one that is kept begins."""
+        dropped = await dropped_until(self._database) if position else 0
+        if position is None or position >= dropped:
+            return None
+        sentence = f"events after {position} were dropped for their age: begin after {dropped}, or without a cursor"
+        return problem(410, sentence, oldestAfter=str(dropped))
 
     async def _stream(
         self, request: web.Request, after: int | None, types: list[str] | None, org: str | None

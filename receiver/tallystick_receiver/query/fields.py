@@ -108,9 +108,14 @@ class Fields:
 
     def texts(self, name: str, default: Sequence[str], *, count_max: int) -> tuple[str, ...]:
         """A list of texts without repetitions."""
+        value = self.optional_texts(name, count_max=count_max)
+        return tuple(default) if value is None else value
+
+    def optional_texts(self, name: str, *, count_max: int) -> tuple[str, ...] | None:
+        """A list of texts without repetitions, or None where it is missing or null."""
         value = self.take(name)
         if value is None:
-            return tuple(default)
+            return None
         if not isinstance(value, list) or len(value) > count_max or not all(isinstance(text, str) for text in value):
             raise InvalidQuestion(f"{name} must be a list of at most {count_max} texts")
         return tuple(dict.fromkeys(checked(text, name, 255) for text in value))

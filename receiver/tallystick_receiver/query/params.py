@@ -69,7 +69,7 @@ def question_of(query: MultiMapping[str], now: datetime, bound_org: str | None, 
             filters.setdefault(key.removeprefix("attr."), []).append(value)
     asked = Scoped(org=_text(query.get("orgId"), "orgId"), project=_text(query.get("projectId"), "projectId"),
                    filters=filters)  # fmt: skip
-    asked = limited_to(asked, *(query.get(name) for name in _SUBJECT))
+    asked = limited_to(asked, *(_text(query.get(name), name) for name in _SUBJECT))
     if bound_org is not None and asked.org not in (None, bound_org):
         raise PermissionError(f"the key is bound to another organisation than {(asked.org or '')[:60]!r}")
     return Question(

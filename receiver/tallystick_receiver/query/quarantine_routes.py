@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from google.protobuf.json_format import MessageToDict
@@ -15,8 +15,9 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 
 from tallystick.refusal import Reason
 from tallystick.semconv import INT64_MAX, INT64_MIN
-from tallystick_receiver.access import ADMIN, READ, Access, Denied
+from tallystick_receiver.access import ADMIN, READ, Access
 from tallystick_receiver.errors import InvalidQuestion, Malformed
+from tallystick_receiver.query.fields import limit_parameter, org_parameter
 from tallystick_receiver.query.json_answer import rfc3339
 from tallystick_receiver.query.problem import answer, problem
 from tallystick_receiver.store.refused import (
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from tallystick_receiver.store.database import Database
 
 Replay = Callable[[bytes, str, str | None], Awaitable[tuple["Receipt", str]]]
-_LIMIT_DEFAULT: Final = 100
-_LIMIT_MAX: Final = 1000
 
 
 class QuarantineRoutes:
@@ -50,14 +49,14 @@ class QuarantineRoutes:
         """Register the routes."""
         router.add_get("/api/v1/quarantine", self.list)
         router.add_post("/api/v1/quarantine/replay", self.replay_all)
-        router.add_get("/api/v1/quarantine/{id}", self.show)
-        router.add_post("/api/v1/quarantine/{id}/replay", self.replay_one)
+        router.add_get(r"/api/v1/quarantine/{id:-?\d{1,19}}", self.show)
+        router.add_post(r"/api/v1/quarantine/{id:-?\d{1,19}}/replay", self.replay_one)
 
     async def list(self, request: web.Request) -> web.Response:
         """A page of refused points, oldest first."""
         access = await self._gate.access(request.headers.get("Authorization"), READ)
-        reason, org = _reason(request), _org(request, access)
-        limit = _limit(request)
+        reason, org = _reason(request), org_parameter(request, access)
+        limit = limit_parameter(request)
         points = await read_quarantine(
             self._database, reason=reason, org=org, after=_cursor(request.query.get("cursor")), limit=limit
         )
@@ -79,9 +78,9 @@ class QuarantineRoutes:
     async def replay_all(self, request: web.Request) -> web.Response:
         """Send a page of refused points again; repeat with the cursor until there is none."""
         access = await self._gate.access(request.headers.get("Authorization"), ADMIN)
-        limit = _limit(request)
+        limit = limit_parameter(request)
         points = await read_quarantine(
-            self._database, reason=_reason(request), org=_org(request, access),
+            self._database, reason=_reason(request), org=org_parameter(request, access),
             after=_cursor(request.query.get("cursor")), limit=limit,
         )  # fmt: skip
         outcomes = [await self._again(point) for point in points if point.replayed_at is None]
@@ -132,22 +131,6 @@ def _reason(request: web.Request) -> str | None:
     if reason is not None and reason not in set(Reason):
         raise InvalidQuestion(f"reason must be one of {', '.join(Reason)}")
     return reason
-
-
-def _org(request: web.Request, access: Access) -> str | None:
-    org = request.query.get("orgId")
-    if access.org is not None and org not in (None, access.org):
-        raise Denied(403, "the key is bound to another organisation")
-    if org is not None and "\0" in org:
-        raise InvalidQuestion("orgId holds NUL")
-    return access.org if org is None else org
-
-
-def _limit(request: web.Request) -> int:
-    text = request.query.get("limit", str(_LIMIT_DEFAULT))
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= _LIMIT_MAX:
-        raise InvalidQuestion(f"limit must be 1 to {_LIMIT_MAX}")
-    return int(text)
 
 
 def _cursor(text: str | None) -> Cursor | None:

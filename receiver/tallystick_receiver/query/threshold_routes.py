@@ -15,6 +15,7 @@ from tallystick.semconv import METRIC_NAME_LENGTH_MAX
 from tallystick_receiver.access import ADMIN, READ, Access
 from tallystick_receiver.errors import InvalidQuestion
 from tallystick_receiver.periods import Reset
+from tallystick_receiver.query.definition_fields import keeps
 from tallystick_receiver.query.fields import (
     Fields,
     cursor_parameter,
@@ -29,8 +30,9 @@ from tallystick_receiver.query.fields import (
 from tallystick_receiver.query.json_answer import rfc3339
 from tallystick_receiver.query.problem import answer, problem
 from tallystick_receiver.question import TIME_UNITS
+from tallystick_receiver.store.definitions import definition_for
 from tallystick_receiver.store.thresholds import delete_threshold, read_thresholds, write_threshold
-from tallystick_receiver.thresholds import LEVEL_MAX, LEVELS, ORG, Action, Threshold, new_id
+from tallystick_receiver.thresholds import LEVEL_MAX, LEVELS, ORG, Action, Threshold, dimension_of, new_id
 
 if TYPE_CHECKING:
     import asyncpg
@@ -96,6 +98,7 @@ class ThresholdRoutes:
         )  # fmt: skip
         threshold = _changed(fresh, fields)
         async with self._database.reading() as connection, connection.transaction():
+            await _refuse_unkept(connection, threshold)
             await write_threshold(connection, threshold, None)
         response = answer(_content(threshold), 201)
         response.headers["Location"] = f"/api/v1/thresholds/{threshold.id}"
@@ -118,6 +121,7 @@ class ThresholdRoutes:
                 subject=fields.text("subjectId", found.subject),
             )  # fmt: skip
             threshold = _changed(named, fields)
+            await _refuse_unkept(connection, threshold)
             await write_threshold(connection, threshold, found)
         return answer(_content(threshold))
 
@@ -141,6 +145,13 @@ async def _find(connection: asyncpg.Connection, request: web.Request, access: Ac
         return None
     found = await read_thresholds(connection, org=access.org, number=number)
     return found[0] if found else None
+
+
+async def _refuse_unkept(connection: asyncpg.Connection, threshold: Threshold) -> None:
+    """A threshold on a dimension that rollups do not keep would never see any usage."""
+    definition = await definition_for(connection, threshold.updated_at, threshold.metric, threshold.org)
+    if definition is not None and not keeps(definition, dimension_of(threshold.subject_type)):
+        raise InvalidQuestion(f"subjectType: the definition of {threshold.metric} does not keep this dimension")
 
 
 def _changed(base: Threshold, fields: Fields) -> Threshold:

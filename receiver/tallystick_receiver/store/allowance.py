@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from tallystick_receiver.definitions import Aggregation, MetricDefinition, SeenMetric, metrics_read_by
+from tallystick_receiver.definitions import MetricDefinition, SeenMetric, metrics_read_by
 from tallystick_receiver.periods import Period
 from tallystick_receiver.store.definitions import definition_for, read_seen
-from tallystick_receiver.store.figures import read_figures, used_of
+from tallystick_receiver.store.figures import Reading, read_figures, used_of
 from tallystick_receiver.store.thresholds import read_thresholds_on
 from tallystick_receiver.thresholds import Action, Threshold
 
@@ -101,8 +101,9 @@ async def _use(
 ) -> tuple[Decimal | None, Period]:  # fmt: skip
     known = [metric for metric in seen if metric.key == threshold.metric]
     period = threshold.period(now, definition)
+    read = metrics_read_by(definition, known)
     figures = await read_figures(
         connection, period, threshold.subject_type, [(threshold.org, threshold.subject)],
-        metrics_read_by(definition, known), hold, averages=definition.aggregation is Aggregation.AVG,
+        [Reading(definition, read)], hold,
     )  # fmt: skip
-    return used_of(threshold, definition, known, figures), period
+    return used_of(threshold, definition, read, figures, is_seen=bool(known)), period

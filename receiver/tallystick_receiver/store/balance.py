@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.quantity import text_of
@@ -23,6 +22,7 @@ from tallystick_receiver.balance import (
     bridged,
     folded,
     holes_between,
+    lack_of,
     run_of,
     shortfall,
     summed,
@@ -178,6 +178,7 @@ async def _advance(
                 runs = bridged(runs, key[1], hole)
         _keep(key, stored[key], runs, writes)
         writes.senders.append(_sender(key, announced, accounted_ns, look))
+    writes.closed &= {(*key, sequence) for key, sequences in written.items() for sequence in sequences}
 
 
 async def _look_at_holes(
@@ -235,25 +236,25 @@ def _announced(rows: Iterable[asyncpg.Record]) -> list[Announced]:
 def _one(parts: list[asyncpg.Record]) -> Announced:
     row = parts[0]
     tally = json.loads(row["tally"])
-    arrived = summed(
-        figures
+    own = Standing([(metric, points, amount) for metric, points, amount, _, _ in tally if points or amount != "0"])
+    arrived = [
+        Standing(list(zip(part["metric_ids"], part["metric_points"], part["metric_sums"], strict=True)))
         for part in parts
         if part["metric_ids"] is not None
-        for figures in zip(part["metric_ids"], part["metric_points"], part["metric_sums"], strict=True)
-    )
+    ]
     return Announced(
         writer_id=row["writer_id"], begun_ns=row["begun_ns"], sequence=row["sequence"], start_ns=row["start_ns"],
         end_ns=row["end_ns"], interval_ns=row["interval_ns"], is_last=row["is_last"], received_at=row["received_at"],
-        check_after=row["check_after"], is_counted=row["is_counted"],
-        own={metric: (points, Decimal(amount)) for metric, points, amount, _, _ in tally if points or amount != "0"},
-        total=Standing([(metric, points, amount) for metric, _, _, points, amount in tally]), arrived=arrived,
+        check_after=row["check_after"], is_counted=row["is_counted"], own=own,
+        total=Standing([(metric, points, amount) for metric, _, _, points, amount in tally]),
+        lack=lack_of(own, arrived),
     )  # fmt: skip
 
 
 def _run(row: asyncpg.Record) -> Run:
     return Run(
         first=row["first_sequence"], last=row["last_sequence"], start_ns=row["start_ns"], end_ns=row["end_ns"],
-        after=_standing(row["after"]), first_total=_standing(row["before"]), first_own={},
+        after=_standing(row["after"]), first_total=_standing(row["before"]), first_own=Standing([]),
         received_at=row["received_at"],
     )  # fmt: skip
 
@@ -263,7 +264,7 @@ def _standing(text: str) -> Standing:
 
 
 def _before(run: Run) -> str:
-    if not run.first_own:
+    if not run.first_own.entries:
         return _text(run.first_total)
     return _text(Standing([(metric, points, text_of(amount)) for metric, (points, amount) in run.before.items()]))
 

@@ -16,10 +16,13 @@ from tallystick_receiver.staging import Request, Staged, StoredParts, by_collect
 from tallystick_receiver.store import rows
 from tallystick_receiver.store.announce import Attendance
 from tallystick_receiver.store.cumulative import Converted, convert
+from tallystick_receiver.store.keeping import Held, Keeper
 from tallystick_receiver.store.pgcopy import received_array
 from tallystick_receiver.store.quarantine import write_quarantine
+from tallystick_receiver.store.recorded import RECORDED_COLUMNS, recorded_chunks
 from tallystick_receiver.store.records import write_records
 from tallystick_receiver.store.statements import statement
+from tallystick_receiver.store.subscriptions import Listeners
 
 if TYPE_CHECKING:
     import asyncpg
@@ -37,6 +40,8 @@ async def commit(
     announcements: list[Announcement],
     refused: list[RefusedPoint],
     attendance: Attendance,
+    keeper: Keeper,
+    listeners: Listeners,
     now_ns: int,
     quarantine_rows_max: int,
 ) -> tuple[Staged, Converted, int]:
@@ -50,6 +55,7 @@ async def commit(
         asyncpg.UniqueViolationError: another receiver wrote a part of the same collection, or a record of the same id,
             meanwhile; look again.
     """
+    kept: dict[Held, int] = {}
     async with connection.transaction():
         converted = await convert(connection, cumulative, first)
         derived = by_collection(converted.points)
@@ -63,16 +69,16 @@ async def commit(
                         rows.collection_chunks(staged.parts, now_ns))  # fmt: skip
             for copy in rows.point_copies(staged.points):
                 await _copy(connection, "usage_point", rows.POINT_COLUMNS, [copy])
-            await _copy(
-                connection,
-                "usage_delta",
-                rows.DELTA_COLUMNS,
-                rows.delta_chunks(deltas_of(staged.points)),
-            )
+            reduced, kept = await keeper.reduced(connection, staged.points)
+            await _copy(connection, "usage_delta", rows.DELTA_COLUMNS, rows.delta_chunks(deltas_of(reduced)))
+            heard = listeners.heard(staged.points)
+            if len(heard):
+                await _copy(connection, "usage_recorded", RECORDED_COLUMNS, recorded_chunks(heard, now_ns))
         now = datetime.fromtimestamp(now_ns / 1e9, UTC)
         present = await attendance.write(connection, announceable, announcements, now)
         lost = await write_quarantine(connection, refused, now_ns, quarantine_rows_max) if refused else 0
     attendance.remember(present)
+    keeper.remember(kept)
     return staged, converted, lost
 
 

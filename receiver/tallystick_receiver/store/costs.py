@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Final
 from tallystick_receiver.costs import CostRow, cost_ranges, dimension_of, hours_of
 from tallystick_receiver.errors import InvalidQuestion, Unavailable
 from tallystick_receiver.focus import Charge
-from tallystick_receiver.identity import org_id_of, project_id_of
+from tallystick_receiver.identity import org_id_of
 from tallystick_receiver.pricing import State
 from tallystick_receiver.question import matches
 from tallystick_receiver.store.database import PASSING, READING
-from tallystick_receiver.store.scene import PROJECT_NEEDS_ORG, two_ranges
+from tallystick_receiver.store.scene import PROJECT_NEEDS_ORG, edges, project_of
 from tallystick_receiver.store.statements import statement
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ async def exporting_costs(
 async def _charges(connection: asyncpg.Connection, question: Question, orgs: Sequence[int]) -> AsyncIterator[Charge]:
     start, end = hours_of(question.start, question.end)
     cursor = await connection.cursor(
-        statement("export_costs"), orgs, start, end, await _metrics(connection, question), _project_id(question),
+        statement("export_costs"), orgs, start, end, await _metrics(connection, question), project_of(question),
         json.dumps(question.filters),
     )  # fmt: skip
     while found := await cursor.fetch(_FETCHED):
@@ -146,8 +146,8 @@ async def read_cost_rows(
         await connection.execute("SELECT set_config($1, $2, true)", name, value)
     dimensions = [dimension_of(group) for group in question.dimensions]
     found = await connection.fetch(
-        statement("read_costs"), orgs, *two_ranges(ranges.hours), ranges.months, question.unit, question.zone.key,
-        chosen, _project_id(question),
+        statement("read_costs"), orgs, *edges(ranges.hours), ranges.months, question.unit, question.zone.key,
+        chosen, project_of(question),
         "org" in question.group_by, "project" in question.group_by, [d.key for d in dimensions],
         [d.other for d in dimensions], [d.is_resolved for d in dimensions], json.dumps(question.filters), rows_max,
     )  # fmt: skip
@@ -158,12 +158,6 @@ async def _metrics(connection: asyncpg.Connection, question: Question) -> list[s
     """Metrics that are priced and asked for."""
     metrics = [row["metric"] for row in await connection.fetch(statement("read_cost_metrics"))]
     return [metric for metric in metrics if matches(metric, question.types)]
-
-
-def _project_id(question: Question) -> int | None:
-    if question.project is None or question.org is None:
-        return None
-    return project_id_of(question.org, question.project)
 
 
 async def _orgs(connection: asyncpg.Connection, question: Question) -> list[int]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tallystick_receiver.definitions import Aggregation, MetricDefinition, SeenMetric, definition_id
 from tallystick_receiver.events import Event, EventType, new_event
-from tallystick_receiver.periods import Reset
+from tallystick_receiver.periods import BEGIN_OF_TIME, Reset
 from tallystick_receiver.store.events import write_events
+from tallystick_receiver.store.keeping import keep
 from tallystick_receiver.store.statements import statement
 
 if TYPE_CHECKING:
@@ -53,10 +54,16 @@ async def read_definitions(
     return [_definition(row) for row in rows]
 
 
-async def definition_for(connection: asyncpg.Connection, now: datetime, key: str, org: str) -> MetricDefinition | None:
-    """The definition that counts for an organisation: its own one, else the one for all, else None."""
+async def definition_for(
+    connection: asyncpg.Connection, now: datetime, key: str, org: str | None
+) -> MetricDefinition | None:
+    """The definition that counts for an organisation: its own one, else the one for all, else None.
+
+    For all organisations together (None) it is the one for all.
+    """
     for attempt in range(2):
-        rows = await connection.fetch(statement("read_definitions"), org, key, None, None, None, _ALL)
+        found = await connection.fetch(statement("read_definitions"), org, key, None, None, None, _ALL)
+        rows = [row for row in found if row["org"] in (None, org)]
         if rows:
             return _definition(rows[-1])
         if not attempt:
@@ -65,18 +72,34 @@ async def definition_for(connection: asyncpg.Connection, now: datetime, key: str
 
 
 async def write_definition(connection: asyncpg.Connection, definition: MetricDefinition) -> MetricDefinition:
-    """Define a metric, or define it anew; `metric.defined` says so, in the same transaction."""
+    """Define a metric, or define it anew; `metric.defined` says so, in the same transaction.
+
+    Args:
+        connection: in a transaction that called `hold_keeping` first.
+        definition: its `dimensions_from` is found here.
+    """
+    key, org = definition.key, definition.org
+    starts = await keep(connection, key, org, definition.dimensions, definition.updated_at, is_there=True)
     row = await connection.fetchrow(
         statement("write_definition"), definition.key, definition.org, definition.name, definition.description,
         definition.unit, definition.aggregation.value, definition.reset.value, definition.updated_at, definition.id,
+        definition.unique, definition.dimensions, starts,
     )  # fmt: skip
     written = _definition(row)
     await write_events(connection, [_defined(written, definition.updated_at)])
     return written
 
 
-async def delete_definition(connection: asyncpg.Connection, key: str, org: str | None) -> None:
-    """Forget a definition; whether thresholds use it is asked before, in the same transaction."""
+async def delete_definition(connection: asyncpg.Connection, key: str, org: str | None, now: datetime) -> None:
+    """Forget a definition; whether thresholds use it is asked before, in the same transaction.
+
+    Args:
+        connection: in a transaction that called `hold_keeping` first.
+        key: a metric.
+        org: whose definition, or None for all.
+        now: the time.
+    """
+    await keep(connection, key, org, None, now, is_there=False)
     await connection.execute(statement("delete_definition"), key, org)
 
 
@@ -90,7 +113,10 @@ def definition_content(definition: MetricDefinition) -> dict[str, Any]:
     return {
         "id": definition.id, "key": definition.key, "name": definition.name, "description": definition.description,
         "unit": definition.unit, "aggregationType": definition.aggregation.value,
-        "resetPeriod": definition.reset.value, "orgId": definition.org, "dimensions": None,
+        "resetPeriod": definition.reset.value, "orgId": definition.org,
+        "uniqueDimension": definition.unique,
+        "dimensions": None if definition.dimensions is None else list(definition.dimensions),
+        "dimensionsFrom": None if definition.dimensions_from is None else _time(definition.dimensions_from),
         "definedBy": "usage" if definition.is_seen else "api",
         "createdAt": _time(definition.created_at), "updatedAt": _time(definition.updated_at),
     }  # fmt: skip
@@ -101,9 +127,12 @@ def _defined(definition: MetricDefinition, now: datetime) -> Event:
 
 
 def _definition(row: asyncpg.Record) -> MetricDefinition:
-    return MetricDefinition(
-        **{**row, "aggregation": Aggregation(row["aggregation"]), "reset": Reset(row["reset"])}
-    )  # fmt: skip
+    dimensions, starts = row["dimensions"], row["dimensions_from"]
+    return MetricDefinition(**{
+        **row, "aggregation": Aggregation(row["aggregation"]), "reset": Reset(row["reset"]),
+        "dimensions": None if dimensions is None else tuple(dimensions),
+        "dimensions_from": None if starts == BEGIN_OF_TIME else starts,
+    })  # fmt: skip
 
 
 def _time(time: datetime) -> str:

@@ -42,7 +42,7 @@ async def describe(connection: asyncpg.Connection, streams: list[Stream], writer
     org_rows = _columns(list(orgs.items()), 2)
     project_rows = _columns([(*key, name) for key, name in projects.items()], 3)
     metric_rows = _columns([(i, *m) for i, m in metrics.items()], 4)
-    dims_rows = _columns([_dims_row(key, s) for key, s in dims.items()], 6)
+    dims_rows = _columns([dims_row(key, s) for key, s in dims.items()], 6)
     series_rows = _columns([(*key, id_of(s.dims_identity), s.scope) for key, s in series.items()], 4)
     writer_rows = _columns(
         [(i, w.credential_org, w.namespace, w.name, w.instance, w.identity) for i, w in known.items()],
@@ -62,7 +62,8 @@ async def describe(connection: asyncpg.Connection, streams: list[Stream], writer
     return frozenset((row["kind"], row["id"]) for row in found)
 
 
-def _dims_row(key: tuple[int, int], stream: Stream) -> tuple[object, ...]:
+def dims_row(key: tuple[int, int], stream: Stream) -> tuple[object, ...]:
+    """A row of usage_dims: organisation and id, project, metric, attributes and identity."""
     attributes = json.dumps({name: dimension_value(value) for name, value in stream.dimensions})
     return (
         *key, project_id_of(stream.org, stream.project), metric_id_of(stream.metric, stream.unit, stream.kind),

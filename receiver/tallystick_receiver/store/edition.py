@@ -119,6 +119,10 @@ def check(recorded: Edition, server: Server) -> None:
 def advice(recorded: Edition, server: Server) -> str | None:
     """What the server could do for this database beyond what is used, as a sentence."""
     if recorded is Edition.POSTGRESQL and server.offered is not None:
+        try:
+            refuse_old(server.offered)
+        except EditionError as error:
+            return str(error)
         return "the server offers TimescaleDB: 'tallystick migrate --to timescaledb' converts this database"
     if recorded is Edition.APACHE and server.community:
         return "the server runs the community edition: 'tallystick migrate --to timescaledb' adds what it can do more"

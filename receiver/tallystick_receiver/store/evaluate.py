@@ -14,15 +14,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from tallystick_receiver.definitions import (
-    Aggregation,
-    Figures,
-    MetricDefinition,
-    SeenMetric,
-    metrics_read_by,
-)
+from tallystick_receiver.definitions import Figures, MetricDefinition, SeenMetric, metrics_read_by
 from tallystick_receiver.errors import InvalidQuestion
 from tallystick_receiver.events import Event, new_event
+from tallystick_receiver.growth import Growth, Quarter, room
 from tallystick_receiver.holding import Hold
 from tallystick_receiver.identity import org_id_of
 from tallystick_receiver.ranges import QUARTER, floor
@@ -30,15 +25,15 @@ from tallystick_receiver.store.database import READING
 from tallystick_receiver.store.definitions import define_seen, read_definitions, read_seen
 from tallystick_receiver.store.duty import Duty
 from tallystick_receiver.store.events import write_events
-from tallystick_receiver.store.figures import Used, read_figures, used_of
+from tallystick_receiver.store.figures import Reading, Used, read_figures, used_of
 from tallystick_receiver.store.statements import statement
 from tallystick_receiver.store.thresholds import read_alerts, read_thresholds_of
-from tallystick_receiver.thresholds import Reached, Threshold, changes, crossing_content
+from tallystick_receiver.thresholds import Alert, Reached, Threshold, changes, crossing_content, recipients_of
 
 if TYPE_CHECKING:
     import asyncpg
 
-    from tallystick_receiver.periods import Period
+    from tallystick_receiver.periods import Period, Reset
     from tallystick_receiver.store.database import Database
     from tallystick_receiver.telemetry import Telemetry
 
@@ -49,8 +44,8 @@ _WHOLE_EVERY: Final = timedelta(minutes=5)
 """Everything is looked at so often, whatever changed: rebuilt rollups, for instance."""
 _KEPT_AFTER_LATE: Final = timedelta(days=30)
 
-Prints = dict[tuple[int, datetime], int]
-Watch = tuple[Threshold, "Period"]
+Watch = tuple[Threshold, list[Quarter]]
+"""A threshold, and in which quarters of an hour of its period usage is new."""
 
 
 def evaluator(
@@ -74,26 +69,41 @@ class _Meanings:
 
     definitions: dict[tuple[str, str | None], MetricDefinition]
     seen: dict[str, list[SeenMetric]]
+    _read: dict[str, list[SeenMetric]] = field(default_factory=dict)
 
     def of(self, threshold: Threshold) -> MetricDefinition | None:
         own = self.definitions.get((threshold.metric, threshold.org))
         return own or self.definitions.get((threshold.metric, None))
+
+    def read_by(self, definition: MetricDefinition) -> list[SeenMetric]:
+        """The stored metrics that a definition reads; thousands of thresholds may share it."""
+        if definition.id not in self._read:
+            self._read[definition.id] = metrics_read_by(definition, self.seen.get(definition.key, ()))
+        return self._read[definition.id]
 
 
 @dataclass(slots=True)
 class _Writes:
     events: list[Event] = field(default_factory=list)
     crossings: list[tuple[object, ...]] = field(default_factory=list)
+    lacking: dict[Quarter, Decimal | None] = field(default_factory=dict)
+
+    def lack(self, quarters: Iterable[Quarter], amount: Decimal | None) -> None:
+        """So much is lacking to the next level of one threshold: the least of all of a quarter counts."""
+        for quarter in quarters:
+            least = self.lacking.get(quarter)
+            self.lacking[quarter] = amount if least is None else least if amount is None else min(least, amount)
 
 
 class Evaluation:
-    """Rounds, and what one remembers for the next: in which waiting deltas it looked."""
+    """Rounds, and what one remembers for the next: what it saw waiting, and what is lacking to which level."""
 
     def __init__(self, telemetry: Telemetry, *, hold_seconds: int, late: timedelta) -> None:
         self._telemetry = telemetry
         self._hold_seconds = hold_seconds
         self._late = late
-        self._prints: Prints = {}
+        self._growth = Growth()
+        self._leads_on: asyncpg.Connection | None = None
         self._whole_at: datetime | None = None
 
     async def round(self, connection: asyncpg.Connection, now_ns: int) -> int:
@@ -104,39 +114,54 @@ class Evaluation:
         """
         now = datetime.fromtimestamp(now_ns / 1e9, UTC)
         is_whole = self._whole_at is None or not timedelta() <= now - self._whole_at < _WHOLE_EVERY
+        growth = self._growth
+        if connection is not self._leads_on or is_whole:  # another leader may have taken what was touched meanwhile
+            growth = Growth()
+        self._leads_on = None
         await define_seen(connection, now)
         looked, events = 0, 0
         async with connection.transaction(isolation="repeatable_read"):
-            due, prints = await self._due(connection)
+            due = await self._due(connection, growth)
             if is_whole:
                 await connection.execute(statement("delete_old_crossings"), now - self._late - _KEPT_AFTER_LATE)
             if due or is_whole:
                 for name, value in READING.items():
                     await connection.execute("SELECT set_config($1, $2, true)", name, value)
-                looked, events = await self._evaluate(connection, due, now_ns, is_whole=is_whole)
-        self._prints = prints
+                looked, events = await self._evaluate(connection, due, growth, now_ns, is_whole=is_whole)
+        self._growth, self._leads_on = growth, connection
         if is_whole:
             self._whole_at = now
         self._telemetry.add("thresholds.evaluated", looked)
         self._telemetry.add("thresholds.crossed", events)
         return looked
 
-    async def _due(self, connection: asyncpg.Connection) -> tuple[dict[int, set[datetime]], Prints]:
-        """Quarters of an hour in which usage of an organisation is new, and the prints for the next round."""
+    async def _due(self, connection: asyncpg.Connection, growth: Growth) -> dict[int, set[datetime]]:
+        """Quarters of an hour in which new usage may have reached a level."""
         due: dict[int, set[datetime]] = defaultdict(set)
         if not await connection.fetchval(statement("has_thresholds")):
-            return due, {}
-        for row in await connection.fetch(statement("take_touched")):
-            due[row["org_id"]].add(row["quarter"])
-        waiting = await connection.fetch(statement("read_waiting"))
-        prints: Prints = {(row["org_id"], row["quarter"]): row["print"] for row in waiting}
-        for key, print_ in prints.items():
-            if self._prints.get(key) != print_:
-                due[key[0]].add(key[1])
-        return due, prints
+            return due
+        touched = await connection.fetch(statement("take_touched"))
+        snapshot = await connection.fetchval(statement("read_snapshot"))
+        # Where something was taken away, what remains is counted anew.
+        fresh = await connection.fetch(statement("read_waiting"), None if touched else growth.snapshot)
+        growth.advance(
+            snapshot, [(row["org_id"], row["amount"]) for row in touched],
+            [(row["org_id"], row["amount"]) for row in fresh], is_all=bool(touched) or growth.snapshot is None,
+        )  # fmt: skip
+        for org_id, quarter in filter(
+            growth.may_reach, {(row["org_id"], row["quarter"]) for row in (*touched, *fresh)}
+        ):
+            due[org_id].add(quarter)
+        return due
 
     async def _evaluate(
-        self, connection: asyncpg.Connection, due: dict[int, set[datetime]], now_ns: int, *, is_whole: bool
+        self,
+        connection: asyncpg.Connection,
+        due: dict[int, set[datetime]],
+        growth: Growth,
+        now_ns: int,
+        *,
+        is_whole: bool,
     ) -> tuple[int, int]:
         now = datetime.fromtimestamp(now_ns / 1e9, UTC)
         thresholds = await read_thresholds_of(connection, None if is_whole else due)
@@ -149,17 +174,22 @@ class Evaluation:
             definitions={(d.key, d.org): d for d in await read_definitions(connection, now)}, seen=seen
         )
         groups = _grouped(thresholds, due, meanings, now, is_whole=is_whole)
-        alerts = await read_alerts(connection)
         writes = _Writes()
+        alerts = await read_alerts(connection)
         hold = Hold(seconds=self._hold_seconds, now_ns=now_ns)
         for (period, subject_type), members in sorted(groups.items()):
-            figures = await _figures(connection, period, subject_type, members, meanings, hold)
-            if figures is None:
-                continue
-            before = await _before(connection, period, members)
-            for threshold in members:
-                levels = {*threshold.levels, *(alert.percent for alert in alerts if alert.concerns(threshold))}
-                _judge(threshold, period, levels, before[threshold.id], meanings, figures, now, writes)
+            figures = await _figures(connection, period, subject_type, [t for t, _ in members], meanings, hold)
+            before = {} if figures is None else await _before(connection, period, [t for t, _ in members])
+            for threshold, quarters in members:
+                if figures is None:
+                    writes.lack(quarters, Decimal(0))
+                    continue
+                concerned = [alert for alert in alerts if alert.concerns(threshold)]
+                lacking = _judge(
+                    threshold, period, concerned, before.get(threshold.id, {}), meanings, figures, now, writes
+                )
+                writes.lack(quarters, lacking)
+        growth.looked(writes.lacking)
         if writes.crossings:
             await connection.execute(statement("write_crossings"), *zip(*writes.crossings, strict=True))
         await write_events(connection, writes.events)
@@ -168,21 +198,31 @@ class Evaluation:
 
 def _grouped(
     thresholds: list[Threshold], due: dict[int, set[datetime]], meanings: _Meanings, now: datetime, *, is_whole: bool
-) -> dict[tuple[Period, str], list[Threshold]]:
+) -> dict[tuple[Period, str], list[Watch]]:
     """Thresholds by what one statement can read: the same period and the same type of subject.
 
     A threshold watches from the period in which it was created; late usage of older ones does not concern it.
     """
-    groups: dict[tuple[Period, str], list[Threshold]] = defaultdict(list)
-    current = {floor(now, QUARTER)}
+    groups: dict[tuple[Period, str], list[Watch]] = defaultdict(list)
+    current = {floor(now, QUARTER)} if is_whole else set()
+    org_ids: dict[str, int] = {}
+    periods: dict[tuple[datetime, Reset, str], Period] = {}
     for threshold in thresholds:
         definition = meanings.of(threshold)
         if definition is None:
             continue
-        times = due.get(org_id_of(threshold.org), set()) | (current if is_whole else set())
-        for period in {threshold.period(time, definition) for time in times}:
+        if threshold.org not in org_ids:
+            org_ids[threshold.org] = org_id_of(threshold.org)
+        org_id, reset = org_ids[threshold.org], threshold.reset or definition.reset
+        quarters: dict[Period, list[Quarter]] = defaultdict(list)
+        for time in due.get(org_id, set()) | current:
+            key = (time, reset, threshold.zone)
+            if key not in periods:
+                periods[key] = threshold.period(time, definition)
+            quarters[periods[key]].append((org_id, time))
+        for period, found in quarters.items():
             if period.end > threshold.created_at:
-                groups[period, threshold.subject_type].append(threshold)
+                groups[period, threshold.subject_type].append((threshold, found))
     return groups
 
 
@@ -191,20 +231,13 @@ async def _figures(
     hold: Hold,
 ) -> dict[Used, Figures] | None:  # fmt: skip
     """What these subjects used; None, with a word in the log, where the period reaches before what is kept."""
-    metrics: dict[int, SeenMetric] = {}
-    averages = False
-    for threshold in members:
-        definition = meanings.of(threshold)
-        read = metrics_read_by(definition, meanings.seen.get(threshold.metric, ())) if definition else []
-        metrics |= {metric.metric_id: metric for metric in read}
-        averages |= definition is not None and definition.aggregation is Aggregation.AVG
-    if not metrics:
+    defined = {definition.id: definition for one in members if (definition := meanings.of(one)) is not None}
+    readings = [Reading(one, meanings.read_by(one)) for one in defined.values()]
+    if not any(reading.metrics for reading in readings):
         return {}
     subjects = [(threshold.org, threshold.subject) for threshold in members]
     try:
-        return await read_figures(
-            connection, period, subject_type, subjects, metrics.values(), hold, averages=averages
-        )  # fmt: skip
+        return await read_figures(connection, period, subject_type, subjects, readings, hold)
     except InvalidQuestion as error:
         _log.warning("thresholds of the period from %s are not evaluated: %s", period.start, error)
         return None
@@ -221,18 +254,23 @@ async def _before(
 
 
 def _judge(
-    threshold: Threshold, period: Period, levels: Iterable[int], before: dict[int, Reached], meanings: _Meanings,
+    threshold: Threshold, period: Period, alerts: list[Alert], before: dict[int, Reached], meanings: _Meanings,
     figures: dict[Used, Figures], now: datetime, writes: _Writes,
-) -> None:  # fmt: skip
-    """What is new of one threshold in one period."""
+) -> Decimal | None:  # fmt: skip
+    """What is new of one threshold in one period, and what is lacking to its next level."""
     definition = meanings.of(threshold)
     if definition is None:
-        return
-    amount = used_of(threshold, definition, meanings.seen.get(threshold.metric, []), figures)
+        return Decimal(0)
+    amount = used_of(
+        threshold, definition, meanings.read_by(definition), figures, is_seen=threshold.metric in meanings.seen
+    )  # fmt: skip
+    levels = {*threshold.levels, *(alert.percent for alert in alerts)}
     for change in changes(amount, threshold.amount, levels, before):
         reached = change.reached
         writes.crossings.append(
             (threshold.id, period.start, period.end, change.level, reached.is_over, reached.times)
         )  # fmt: skip
         content = crossing_content(threshold, definition, period, amount or Decimal(0), change, now)
-        writes.events.append(new_event(change.type, org=threshold.org, at=now, content=content))
+        told = recipients_of(threshold, alerts, change.level)
+        writes.events.append(new_event(change.type, org=threshold.org, at=now, content=content, recipients=told))
+    return room(definition.aggregation, amount, threshold.amount, levels)

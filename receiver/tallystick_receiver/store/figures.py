@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from tallystick_receiver.definitions import Figures, MetricDefinition, SeenMetric, metrics_read_by, used
+from tallystick_receiver.definitions import Aggregation, Figures, MetricDefinition, SeenMetric, used
 from tallystick_receiver.identity import org_id_of
 from tallystick_receiver.question import Question
+from tallystick_receiver.store.distinct import Whose, read_distinct, unkept
+from tallystick_receiver.store.retention import dropped_before
+from tallystick_receiver.store.scene import Scene
 from tallystick_receiver.store.usage import read_rows
 from tallystick_receiver.thresholds import ORG, PROJECT, Threshold, dimension_of
 
@@ -25,6 +30,13 @@ _UTC: Final = ZoneInfo("UTC")
 _ROWS_MAX: Final = 10_000_000
 
 
+class Reading(NamedTuple):
+    """A definition, and the stored metrics that it reads."""
+
+    definition: MetricDefinition
+    metrics: Sequence[SeenMetric]
+
+
 class Used(NamedTuple):
     """Whose usage of what."""
 
@@ -36,7 +48,7 @@ class Used(NamedTuple):
 
 async def read_figures(
     connection: asyncpg.Connection, period: Period, subject_type: str, subjects: Iterable[tuple[str, str]],
-    metrics: Iterable[SeenMetric], hold: Hold, *, averages: bool,
+    reads: Iterable[Reading], hold: Hold,
 ) -> dict[Used, Figures]:  # fmt: skip
     """What is stored for subjects of one type; who is missing in the answer has used nothing.
 
@@ -45,9 +57,8 @@ async def read_figures(
         period: whose usage.
         subject_type: org, project, user or a dimension's key.
         subjects: (organisation, subject) pairs.
-        metrics: which.
+        reads: which metrics, and how. Averages of levels cost a look at quarters, distinct values one at all sets.
         hold: how long samples of levels hold, for averages.
-        averages: whether averages of levels are needed; they cost a look at quarters.
 
     Raises:
         InvalidQuestion: the period reaches before what is kept.
@@ -61,18 +72,49 @@ async def read_figures(
         org=only and only[0], project=only and only[1], types=(), start=period.start, end=period.end, zone=_UTC,
         group_by=("org", *by), filters={} if dimension is None else {dimension: values},
     )  # fmt: skip
-    orgs = sorted({org_id_of(org) for org, _ in pairs})
-    chosen = {m.metric_id: {"key": m.key, "unit": m.unit, "kind": m.kind} for m in metrics}
+    readings = list(reads)
+    chosen = {m.metric_id: {"key": m.key, "unit": m.unit, "kind": m.kind} for r in readings for m in r.metrics}
+    scene = Scene(
+        connection=connection, kept_from=await dropped_before(connection), metrics=chosen,
+        orgs=sorted({org_id_of(org) for org, _ in pairs}),
+    )  # fmt: skip
+    averages = any(r.definition.aggregation is Aggregation.AVG for r in readings)
     found: dict[Used, Figures] = {}
-    for row in await read_rows(connection, question, orgs, chosen, hold, _ROWS_MAX, integrals=averages):
+    for row in await read_rows(scene, question, hold, _ROWS_MAX, integrals=averages):
         subject = row.org if subject_type == ORG else row.project if subject_type == PROJECT else row.dimensions[0]
         if row.org is not None and subject is not None and (row.org, subject) in pairs:
             key = Used(row.org, subject, row.metric, row.unit)
-            found[key] = _joined(found.get(key, Figures()), row)
+            found[key] = joined(found.get(key, Figures()), row)
+    await _add_distinct(scene, question, readings, found, hold)
     return found
 
 
-def _joined(figures: Figures, row: UsageRow) -> Figures:
+async def _add_distinct(
+    scene: Scene, question: Question, readings: Iterable[Reading], found: dict[Used, Figures], hold: Hold
+) -> None:
+    """Distinct values of the dimensions whose values count, to the figures of those who used anything."""
+    wanted: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for one in readings:
+        if one.definition.unique is not None:
+            wanted[one.definition.key, one.definition.unique] |= {metric.metric_id for metric in one.metrics}
+    now = datetime.fromtimestamp(hold.now_ns / 1e9, UTC)
+    for (key, dimension), ids in wanted.items():
+        mine = [whose for whose in found if whose.metric == key]
+        unknown = await unkept(scene, key, dimension, question, {whose.org for whose in mine}, now)
+        counts = await read_distinct(scene, question, ids, dimension)
+        values = {_used(group, question): count for group, count in counts.items()}
+        for whose in mine:
+            count = None if whose.org in unknown else values.get(whose, 0)
+            found[whose] = replace(found[whose], distinct={**found[whose].distinct, dimension: count})
+
+
+def _used(whose: Whose, question: Question) -> Used:
+    subject = whose.project if PROJECT in question.group_by else whose.dimensions[0] if whose.dimensions else whose.org
+    return Used(whose.org or "", subject or "", whose.metric, whose.unit)
+
+
+def joined(figures: Figures, row: UsageRow) -> Figures:
+    """Figures with those of a row, which is of sums or of levels."""
     if row.level is None:
         return replace(figures, quantity=row.quantity or figures.quantity, count=row.points)
     return replace(
@@ -82,13 +124,20 @@ def _joined(figures: Figures, row: UsageRow) -> Figures:
 
 
 def used_of(
-    threshold: Threshold, definition: MetricDefinition, seen: Iterable[SeenMetric], figures: Mapping[Used, Figures]
-) -> Decimal | None:
-    """How much of a threshold is used; None where that is not known."""
-    known = list(seen)
-    metrics = metrics_read_by(definition, known)
-    if known and not metrics:
+    threshold: Threshold, definition: MetricDefinition, metrics: Sequence[SeenMetric], figures: Mapping[Used, Figures],
+    *, is_seen: bool,
+) -> Decimal | None:  # fmt: skip
+    """How much of a threshold is used; None where that is not known.
+
+    Args:
+        threshold: whose.
+        definition: how its metric is read.
+        metrics: what the definition reads.
+        figures: what was stored of them.
+        is_seen: whether there is any usage of that key, read or not.
+    """
+    if is_seen and not metrics:
         return None
     unit = metrics[0].unit if metrics else definition.unit
     key = Used(threshold.org, threshold.subject, threshold.metric, unit)
-    return used(definition.aggregation, figures.get(key, Figures()))
+    return used(definition, figures.get(key, Figures()))

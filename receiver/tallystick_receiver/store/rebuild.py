@@ -1,4 +1,7 @@
-"""Rollups recomputed from the points, in one transaction: whoever asks sees the old ones or the new ones."""
+"""Rollups recomputed from the points, in one transaction: whoever asks sees the old ones or the new ones.
+
+The continuous aggregates of the community edition, which no answer is read from, follow a day at a time.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from tallystick_receiver.errors import InvalidQuestion
 from tallystick_receiver.identity import org_id_of
+from tallystick_receiver.store.aggregates import refresh_aggregates
+from tallystick_receiver.store.edition import Edition, recorded_edition
 from tallystick_receiver.store.retention import dropped_before
 from tallystick_receiver.store.statements import statement
 
@@ -27,7 +32,7 @@ async def rebuild_rollups(
     org: str | None = None,
     progress: Callable[[date], None] = lambda _: None,
 ) -> int:
-    """Recompute quarters, days and totals.
+    """Recompute quarters, days and totals, and whatever continuous aggregates there are.
 
     The waiting deltas of these days are in the points, so they go; those of points that arrive meanwhile stay. The
     roller waits until the end.
@@ -37,7 +42,7 @@ async def rebuild_rollups(
         start: a midnight in UTC.
         end: a midnight in UTC after it.
         org: the only organisation whose rollups are recomputed, or None.
-        progress: called after each day.
+        progress: called after each day of rollups.
 
     Returns:
         The quarters that were written.
@@ -46,17 +51,24 @@ async def rebuild_rollups(
         InvalidQuestion: the points of some of these days were dropped; nothing is changed.
     """
     org_id = None if org is None else org_id_of(org)
+    days = [start + DAY * n for n in range((end - start) // DAY)]
     written = 0
     async with connection.transaction(isolation="repeatable_read"):
         await connection.execute(statement("lock_rollups"))
         kept_from = (await dropped_before(connection))["usage_point"]
         if start < kept_from:
             raise InvalidQuestion(f"the points before {kept_from.date()} were dropped: rebuild from then on")
-        for day in (start + DAY * n for n in range((end - start) // DAY)):
+        for day in days:
             window = (day, day + DAY, org_id)
             await connection.execute(statement("clear_rollups"), *window)
             done = await connection.execute(statement("rebuild_quarters"), *window)
             await connection.execute(statement("rebuild_days"), *window)
+            await connection.execute(statement("roll_rebuilt"), *window)
             written += int(done.split()[-1])
             progress(day.date())
+    if await recorded_edition(connection) is Edition.COMMUNITY:
+        for day in days:
+            # A refresh of what was dropped meanwhile would empty the aggregate.
+            if day >= (await dropped_before(connection))["usage_point"]:
+                await refresh_aggregates(connection, day, day + DAY, only_closed=True, force=True)
     return written

@@ -23,13 +23,15 @@ COLLECTION_COLUMNS: Final = (
     "metric_ids", "metric_points", "metric_sums",
 )  # fmt: skip
 DELTA_COLUMNS: Final = (
-    "org_id", "quarter", "dims_ids", "mantissas", "exponents", "points", "level_ns",
+    "org_id", "quarter", "dims_ids", "mantissas", "exponents", "points", "level_ns", "amount",
 )  # fmt: skip
 
 _POINTS_A_COPY: Final = 65_536
 _DELTAS_A_ROW: Final = 64
 """64 deltas take 1.5 kB: below PostgreSQL's 2 kB limit from which a row is compressed and stored elsewhere."""
 _EXACT: Final = 2.0**62
+_WHOLE: Final = 2.0**53
+_ABOVE: Final = 1.0 + 2.0**-40
 
 
 def point_copies(points: Points) -> Iterator[bytes]:
@@ -76,16 +78,37 @@ def delta_chunks(deltas: Deltas) -> Iterator[bytes]:
     points = pgcopy.Items(deltas.points) if (deltas.points > 1).any() else None
     levels = pgcopy.Items(deltas.level_ns)
     quarter_us = pgcopy.microseconds(quarter)
-    for first, last in itertools.pairwise(edges):
-        for start in range(first, last, _DELTAS_A_ROW):
-            stop = min(start + _DELTAS_A_ROW, last)
-            yield pgcopy.row([
-                pgcopy.int8(int(org[start])), pgcopy.int8(int(quarter_us[start])), dims.field(start, stop),
-                mantissas.field(start, stop), pgcopy.NULL if exponents is None else exponents.field(start, stop),
-                pgcopy.NULL if points is None else points.field(start, stop),
-                levels.field(start, stop) if is_level[start] else pgcopy.NULL,
-            ])  # fmt: skip
+    pages = [
+        (start, min(start + _DELTAS_A_ROW, last))
+        for first, last in itertools.pairwise(edges)
+        for start in range(first, last, _DELTAS_A_ROW)
+    ]
+    for (start, stop), amount in zip(pages, _amounts(deltas, [start for start, _ in pages]), strict=True):
+        yield pgcopy.row([
+            pgcopy.int8(int(org[start])), pgcopy.int8(int(quarter_us[start])), dims.field(start, stop),
+            mantissas.field(start, stop), pgcopy.NULL if exponents is None else exponents.field(start, stop),
+            pgcopy.NULL if points is None else points.field(start, stop),
+            levels.field(start, stop) if is_level[start] else pgcopy.NULL,
+            pgcopy.NULL if amount < 0 else pgcopy.int8(amount),
+        ])  # fmt: skip
     yield pgcopy.TRAILER
+
+
+def _amounts(deltas: Deltas, starts: list[int]) -> list[int]:
+    """By how much each row lets its organisation grow, at most; -1 where it does not only add, or too much."""
+    if not starts:
+        return []
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = deltas.mantissa.astype(np.float64) * 10.0**deltas.exponent
+    sums = np.add.reduceat(values, starts)
+    takes = np.minimum.reduceat(values, starts) < 0
+    is_level = deltas.level_ns[starts] >= 0
+    # Integers up to 2^53 are exact as floats; of others a little more is said than there is.
+    is_exact = (sums < _WHOLE) & (not deltas.exponent.any())
+    bounds = np.where(is_exact, sums, np.ceil(sums * _ABOVE))
+    unknown = takes | is_level | ~(bounds < _EXACT)
+    found: list[int] = np.where(unknown, -1, bounds).astype(np.int64).tolist()
+    return found
 
 
 def metric_sums_of(points: Points) -> tuple[np.ndarray, np.ndarray, list[Decimal]]:

@@ -114,7 +114,7 @@ def sums_statement(scene: Scene, question: Question, rows_max: int | None) -> St
     common = _common(question, scene.orgs, scene.sum_ids, ranges)
     if by_dims:
         return "read_usage_by_dims", (*common, *_by_dims(question, ranges), limit)
-    return "read_usage_totals", (*common, *_columns(ranges.hours), *_columns(ranges.days), limit)
+    return "read_usage_totals", (*common, *columns(ranges.hours), *columns(ranges.days), limit)
 
 
 def samples_statement(scene: Scene, question: Question, rows_max: int | None) -> Statement | None:
@@ -151,26 +151,29 @@ def refuse_dropped(ranges: Ranges, kept_from: dict[str, datetime]) -> None:
 
 
 def _common(question: Question, orgs: list[int], metric_ids: list[int], ranges: Ranges) -> tuple[object, ...]:
-    project = (
-        project_id_of(question.org, question.project)
-        if question.org is not None and question.project is not None
-        else None
-    )
     return (
-        orgs, metric_ids, project, question.unit, question.zone.key, "org" in question.group_by,
-        "project" in question.group_by, *ranges.deltas, *two_ranges(ranges.points), *_columns(ranges.quarters),
+        orgs, metric_ids, project_of(question), question.unit, question.zone.key, "org" in question.group_by,
+        "project" in question.group_by, *ranges.deltas, *edges(ranges.points), *columns(ranges.quarters),
     )  # fmt: skip
 
 
+def project_of(question: Question) -> int | None:
+    """The id of the only project that is asked for."""
+    if question.org is None or question.project is None:
+        return None
+    return project_id_of(question.org, question.project)
+
+
 def _by_dims(question: Question, ranges: Ranges) -> tuple[object, ...]:
-    return (*_columns(ranges.days), list(question.dimensions), json.dumps(question.filters))
+    return (*columns(ranges.days), list(question.dimensions), json.dumps(question.filters))
 
 
-def two_ranges(ranges: list[Range]) -> tuple[datetime, ...]:
+def edges(ranges: list[Range]) -> tuple[datetime, ...]:
     """Two ranges as four times: the planner sees constants and looks at their partitions only."""
     first, second = [*ranges, _NOTHING, _NOTHING][:2]
     return (*first, *second)
 
 
-def _columns(ranges: list[Range]) -> tuple[list[datetime], list[datetime]]:
+def columns(ranges: list[Range]) -> tuple[list[datetime], list[datetime]]:
+    """Ranges as two columns."""
     return [lower for lower, _ in ranges], [upper for _, upper in ranges]

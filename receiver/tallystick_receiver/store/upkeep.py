@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from tallystick_receiver.horizons import Kept, horizons_of
+from tallystick_receiver.store.aggregated import forgotten_until
 from tallystick_receiver.store.duty import Duty
 from tallystick_receiver.store.edition import Edition, recorded_edition
+from tallystick_receiver.store.events import drop_events
 from tallystick_receiver.store.forget_cumulative import forget_settled, forget_silent
 from tallystick_receiver.store.partitions import DAY_NS, Partitions
 from tallystick_receiver.store.policies import policies_of, set_policies
@@ -36,11 +38,13 @@ class StoragePlan:
         kept: how long each layer is kept.
         chunk: the span of a chunk of points on TimescaleDB.
         columnstore_after: the age from which chunks are compressed, on the community edition.
+        events: the age from which events are dropped; None for never.
     """
 
     kept: Kept
     chunk: timedelta
     columnstore_after: timedelta
+    events: timedelta | None = None
 
 
 def upkeep(
@@ -82,4 +86,8 @@ async def keep_up(connection: asyncpg.Connection, plan: StoragePlan, now_ns: int
         await forget_records(connection, reachable_from)
         if horizons.points is not None:
             await forget_silent(connection, horizons.points)
+    now = datetime.fromtimestamp(now_ns / 1e9, UTC)
+    await connection.execute(statement("delete_old_periods"), forgotten_until(now, plan.kept.reach))
+    if plan.events is not None:
+        await drop_events(connection, now - plan.events)
     return dropped

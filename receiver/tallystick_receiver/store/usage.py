@@ -14,7 +14,6 @@ from tallystick_receiver.holding import Hold, LevelFigures
 from tallystick_receiver.question import Question
 from tallystick_receiver.store.integrals import integrals_statement
 from tallystick_receiver.store.join_kinds import Row, join_kinds
-from tallystick_receiver.store.retention import dropped_before
 from tallystick_receiver.store.scene import Scene, samples_statement, snapshot, sums_statement
 from tallystick_receiver.store.statements import statement
 
@@ -97,17 +96,12 @@ def refuse_long(rows: int, rows_max: int) -> None:
         raise InvalidQuestion(f"the answer has more than {rows_max} rows: ask for a shorter window or fewer groups")
 
 
-async def read_rows(
-    connection: asyncpg.Connection, question: Question, orgs: list[int], metrics: dict[int, Any], hold: Hold,
-    rows_max: int, *, integrals: bool,
-) -> list[UsageRow]:  # fmt: skip
+async def read_rows(scene: Scene, question: Question, hold: Hold, rows_max: int, *, integrals: bool) -> list[UsageRow]:
     """Rows of chosen organisations and metrics, in the snapshot of the caller's transaction.
 
     Args:
-        connection: in a transaction.
+        scene: what is chosen.
         question: its organisation, if any, only says whose project is meant.
-        orgs: ids.
-        metrics: key, unit and kind by id.
         hold: how long samples of levels hold.
         rows_max: rows at most.
         integrals: whether levels need their averages; without, only their samples are read.
@@ -115,10 +109,9 @@ async def read_rows(
     Raises:
         InvalidQuestion: the window needs what was dropped.
     """
-    scene = Scene(connection=connection, kept_from=await dropped_before(connection), metrics=metrics, orgs=orgs)
-    found = join_kinds(await read_sums(scene, question, rows_max), metrics)
+    found = join_kinds(await read_sums(scene, question, rows_max), scene.metrics)
     levels = await _read_levels(scene, question, rows_max, hold, integrals=integrals)
-    return [sum_row(row, metrics) for row in found] + levels
+    return [sum_row(row, scene.metrics) for row in found] + levels
 
 
 async def read_sums(scene: Scene, question: Question, rows_max: int) -> list[Row]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 DAY: Final = timedelta(days=1)
 _ATTEMPTS: Final = 5
+_SUSPECTS_MAX: Final = 10_000
+"""Differences of a day that are looked at again after a refresh."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +101,7 @@ class Findings:
         compared: how many days each check could compare.
         differences: the first of them.
         count: how many there are.
+        unsettled: figures of continuous aggregates that changed whenever they were compared, so that nobody can tell.
     """
 
     start: datetime
@@ -107,6 +110,7 @@ class Findings:
     compared: dict[str, int] = field(default_factory=dict)
     differences: list[Difference] = field(default_factory=list)
     count: int = 0
+    unsettled: int = 0
 
 
 async def verify(
@@ -147,7 +151,7 @@ async def verify(
             progress(day.date())
     for day, suspects in stale.items():
         for check in suspects:
-            await _compare_refreshed(connection, check, day, found, differences_max, dropped["usage_point"])
+            await _compare_refreshed(connection, check, day, found, differences_max)
     return found
 
 
@@ -198,19 +202,32 @@ def _add(found: Findings, count: int, differences: list[Difference], differences
 
 
 async def _compare_refreshed(
-    connection: asyncpg.Connection, check: Check, day: datetime, found: Findings, differences_max: int,
-    points_from: datetime,
-) -> None:  # fmt: skip
+    connection: asyncpg.Connection, check: Check, day: datetime, found: Findings, differences_max: int
+) -> None:
     """Late usage is in an aggregate only after its refresh: what still differs then is wrong.
 
-    An aggregate whose points were dropped is never refreshed: that would empty it.
+    More may come between refresh and comparison, so a difference only counts where the books said the same before the
+    refresh: points are only ever added. An aggregate whose points were dropped is never refreshed: that would empty it.
     """
-    count = 0
-    differences: list[Difference] = []
+    count, suspects = await _compare(connection, check, day, found.org, _SUSPECTS_MAX)
+    settled = suspects
+    is_whole = False
     for _ in range(_ATTEMPTS):
-        if day >= points_from:
-            await refresh_aggregates(connection, day, day + DAY)
-        count, differences = await _compare(connection, check, day, found.org, differences_max)
-        if not count:
-            return
-    _add(found, count, differences, differences_max)
+        if day < (await dropped_before(connection))["usage_point"]:
+            break
+        before = {_books(difference) for difference in suspects}
+        await refresh_aggregates(connection, day, day + DAY, only_closed=not is_whole)
+        count, suspects = await _compare(connection, check, day, found.org, _SUSPECTS_MAX)
+        settled = [difference for difference in suspects if _books(difference) in before]
+        if not suspects or (is_whole and len(settled) == len(suspects)):
+            break
+        if settled and not is_whole:
+            # It may lie in the hour or the day that is not over, and that somebody refreshed before.
+            is_whole, settled = True, []
+    _add(found, count if len(settled) == len(suspects) else len(settled), settled, differences_max)
+    found.unsettled += len(suspects) - len(settled)
+
+
+def _books(difference: Difference) -> tuple[object, ...]:
+    """What the rollups say, and of what."""
+    return difference.org, difference.project, difference.metric, difference.at, difference.left

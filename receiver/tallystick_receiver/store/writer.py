@@ -25,8 +25,10 @@ from tallystick_receiver.store.announce import Attendance
 from tallystick_receiver.store.as_otlp import Identities, as_refused, refused_points
 from tallystick_receiver.store.commit import commit
 from tallystick_receiver.store.dictionary import Collisions, describe
+from tallystick_receiver.store.keeping import Keeper
 from tallystick_receiver.store.partitions import DAY_NS, Partitions, days_of
 from tallystick_receiver.store.quarantine import write_quarantine
+from tallystick_receiver.store.subscriptions import Listeners
 
 if TYPE_CHECKING:
     from tallystick_receiver.store.database import Database
@@ -51,6 +53,8 @@ class UsageWriter:
         self._first = first
         self._partitions = Partitions()
         self._attendance = Attendance()
+        self._keeper = Keeper()
+        self._listeners = Listeners()
 
     async def write(self, batches: list[Batch]) -> list[Verdict]:
         """Commit several requests at once.
@@ -94,9 +98,11 @@ class UsageWriter:
         cumulative = Points.join([batch.cumulative for batch in batches if len(batch.cumulative)])
         announcements = [found for batch in batches for found in batch.announcements]
         await self._attendance.describe(connection, announcements)
+        await self._listeners.refresh(connection)
         staged, converted, lost = await commit(
             connection, collections_of(batches), [batch.records for batch in batches], cumulative, self._first,
-            announcements, refused, self._attendance, self._now_ns(), self._quarantine_rows_max,
+            announcements, refused, self._attendance, self._keeper, self._listeners,
+            self._now_ns(), self._quarantine_rows_max,
         )  # fmt: skip
         self._telemetry.add("quarantine.lost", lost)
         self._telemetry.add("cumulative.points", len(cumulative))

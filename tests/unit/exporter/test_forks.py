@@ -53,7 +53,7 @@ def run(program, *arguments):
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", program, *arguments],
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=240,
         check=False,
         env={**os.environ, "PYTHONPATH": ":".join(path for path in sys.path if path)},
     )

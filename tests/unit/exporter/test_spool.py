@@ -189,6 +189,36 @@ def test_what_is_being_sent_is_not_dropped_to_make_room(spools):
     assert [loss.sum for loss in spools.losses] == ["2"]
 
 
+def test_what_is_being_sent_is_not_dropped_for_its_age_meanwhile(spools):
+    spool = spools.open(seconds_max=3600)
+    spool.add(parcel(1))
+    sending = spool.oldest()
+    spool.in_hand = sending.name
+    spools.now_ns = DAY_NS + 3601 * 10**9
+    spool.add(parcel(2, spools.now_ns))
+    assert spools.losses == []
+    spool.in_hand = ""
+    assert values(drained(spool)) == [2]
+    assert [loss.reason for loss in spools.losses] == [Reason.AGE]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_every_folder_of_a_new_spool_is_made_durable_and_so_is_its_file(tmp_path, monkeypatch):
+    """What survives a power cut is what was fsynced: the file, and the name of each folder on the way to it."""
+    synced = []
+
+    def fsync(descriptor):
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    spools = Spools(tmp_path / "state" / "spool")
+    spools.open().add(parcel())
+    (file,) = spools.root.glob("writers/*/*.piece")
+    spools.close()
+    assert {tmp_path, tmp_path / "state", spools.root, spools.root / "writers", file.parent} <= set(synced)
+    assert synced.index(file.with_name(file.name + ".tmp")) < len(synced) - 1 - synced[::-1].index(file.parent)
+
+
 def test_what_waited_too_long_is_dropped_and_counted_exactly(spools):
     spool = spools.open(seconds_max=3600)
     spool.add(parcel(0.1, DAY_NS, points=3))

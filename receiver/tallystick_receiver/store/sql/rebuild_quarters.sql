@@ -1,5 +1,5 @@
 -- Quarters from points.
--- $1/$2 window in UTC days, $3 organisation or null. Index: usage_point_ts.
+-- $1/$2 window in UTC days, $3 organisation or null. Index: usage_point_ts, usage_dims_kept_pk.
 WITH series AS MATERIALIZED (
     SELECT s.org_id, s.series_id, s.dims_id, m.kind
     FROM usage_series s
@@ -26,9 +26,14 @@ WITH series AS MATERIALIZED (
 )
 INSERT INTO usage_quarter_hourly
     (org_id, quarter, dims_id, quantity, points, lowest, highest, last, last_ns, first_ns, integral)
-SELECT b.org_id, b.quarter, s.dims_id, sum(b.quantity), sum(b.points), NULL, NULL, NULL, NULL, NULL, NULL
+SELECT b.org_id, b.quarter, coalesce(k.kept_id, s.dims_id), sum(b.quantity), sum(b.points), NULL, NULL, NULL, NULL, NULL, NULL
 FROM by_series b
 JOIN series s ON s.org_id = b.org_id AND s.series_id = b.series_id AND s.kind <> 'level'
+LEFT JOIN LATERAL (
+    SELECT kept_id FROM usage_dims_kept
+    WHERE org_id = s.org_id AND dims_id = s.dims_id AND starts <= b.quarter
+    ORDER BY starts DESC LIMIT 1
+) AS k ON true
 GROUP BY 1, 2, 3
 UNION ALL
 SELECT org_id, quarter, dims_id, sum(quantity), count(*), min(quantity), max(quantity),

@@ -1,16 +1,24 @@
 -- Merge waiting deltas into the four rollups, in one statement: whoever reads sees them in one place or the other.
 -- Samples of a level after the last or before the first of their quarter extend its integral; for others it becomes
 -- null, their quarters are returned, and integrate_quarter.sql follows in the same transaction. The evaluator of
--- thresholds, which looks at waiting deltas, is told of those that leave between two looks, and whoever prices usage
--- of the hours that changed.
+-- thresholds, which looks at waiting deltas, is told of those that leave between two looks; usage.aggregated, and
+-- whoever prices usage, of the hours that changed.
 -- $1 delta rows taken at most. Index: usage_*_pk.
 WITH taken AS (
     DELETE FROM usage_delta
     WHERE ctid = ANY (ARRAY(SELECT ctid FROM usage_delta LIMIT $1))
-    RETURNING org_id, quarter, dims_ids, mantissas, exponents, points, level_ns
+    RETURNING org_id, quarter, dims_ids, mantissas, exponents, points, level_ns, amount
 ), touched AS (
-    INSERT INTO usage_touched (org_id, quarter)
-    SELECT DISTINCT org_id, quarter FROM taken WHERE org_id IN (SELECT org_id FROM threshold)
+    INSERT INTO usage_touched (org_id, quarter, amount)
+    SELECT org_id, quarter, CASE WHEN bool_and(amount IS NOT NULL) THEN sum(amount) END
+    FROM taken
+    WHERE org_id IN (SELECT org_id FROM threshold)
+    GROUP BY org_id, quarter
+), rolled AS (
+    INSERT INTO usage_rolled (org_id, hour)
+    SELECT DISTINCT org_id, date_trunc('hour', quarter, 'UTC') FROM taken
+    WHERE EXISTS (SELECT FROM event_subscription s
+                  WHERE s.type = 'usage.aggregated' AND (s.org_id IS NULL OR s.org_id = taken.org_id))
 ), due AS (
     INSERT INTO cost_due (org_id, hour)
     SELECT DISTINCT org_id, date_trunc('hour', quarter, 'UTC') FROM taken WHERE level_ns IS NULL

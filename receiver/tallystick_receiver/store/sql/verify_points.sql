@@ -1,6 +1,6 @@
 -- Points against quarters and the deltas that wait for them, per organisation, dimensions and quarter.
 -- $1/$2 window in UTC days, $3 organisation or null, $4 differences at most.
--- Index: usage_point_ts, usage_quarter_hourly_pk.
+-- Index: usage_point_ts, usage_quarter_hourly_pk, usage_dims_kept_pk.
 WITH by_series AS (
     SELECT t.org_id, t.series_id, date_bin('15 minutes', t.ts, 'epoch'::timestamptz) AS at,
            coalesce(sum(t.mantissa) FILTER (WHERE t.exponent = 0), 0)
@@ -10,9 +10,14 @@ WITH by_series AS (
     WHERE t.ts >= $1 AND t.ts < $2 AND ($3::bigint IS NULL OR t.org_id = $3)
     GROUP BY 1, 2, 3
 ), counted AS (
-    SELECT b.org_id, s.dims_id, b.at, sum(b.quantity) AS quantity, sum(b.points) AS points
+    SELECT b.org_id, coalesce(k.kept_id, s.dims_id) AS dims_id, b.at, sum(b.quantity) AS quantity, sum(b.points) AS points
     FROM by_series b
     LEFT JOIN usage_series s ON s.org_id = b.org_id AND s.series_id = b.series_id
+    LEFT JOIN LATERAL (
+        SELECT kept_id FROM usage_dims_kept
+        WHERE org_id = s.org_id AND dims_id = s.dims_id AND starts <= b.at
+        ORDER BY starts DESC LIMIT 1
+    ) AS k ON true
     GROUP BY 1, 2, 3
 ), part AS (
     SELECT u.org_id, u.dims_id, u.quarter AS at, u.quantity, u.points

@@ -1,0 +1,7 @@
+import pytest
+from unit.llm.recorded import Application
+
+
+@pytest.fixture
+def application():
+    return Application()
