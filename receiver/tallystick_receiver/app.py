@@ -110,9 +110,7 @@ class Receiver:
             points_per_commit_max=settings.points_per_commit_max, answer_seconds_max=settings.answer_seconds_max,
         )  # fmt: skip
         self.audit = Audit(database, self.telemetry, seconds=settings.audit_seconds, now_ns=now_ns)
-        patience = Patience(
-            grace=timedelta(seconds=settings.gap_grace_seconds), late=timedelta(seconds=settings.late_seconds_max)
-        )
+        patience = _patience(settings)
         self._outside = outside = Outside(permits_private=settings.deliver_private_addresses)
         self._duties = (
             evaluator(
@@ -275,6 +273,12 @@ def told(database: Database, settings: Settings, now_ns: Callable[[], int]) -> D
         database, seconds=settings.tell_seconds, grace=timedelta(seconds=settings.close_seconds),
         late=timedelta(seconds=settings.late_seconds_max), hold_seconds=settings.level_hold_seconds, now_ns=now_ns,
     )  # fmt: skip
+
+
+def _patience(settings: Settings) -> Patience:
+    return Patience(
+        grace=timedelta(seconds=settings.gap_grace_seconds), late=timedelta(seconds=settings.late_seconds_max)
+    )
 
 
 def storage_plan(settings: Settings) -> StoragePlan:
