@@ -63,6 +63,16 @@ def period_of(time: datetime, reset: Reset, zone: ZoneInfo) -> Period:
     return Period(start, end)
 
 
+def month_of(time: datetime) -> datetime:
+    """The first of the month of a time, in UTC."""
+    return time.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def next_month(month: datetime) -> datetime:
+    """The month after."""
+    return month_of(month + timedelta(days=32))
+
+
 def _hour_of(time: datetime, zone: ZoneInfo) -> Period:
     """An hour of local clocks; cut where they change by something else than hours, as on Lord Howe Island."""
     offset = _offset(time, zone)
