@@ -90,4 +90,4 @@ async def test_figures_are_humanised_and_exact_on_hovering_and_for_screen_reader
     exact = await tile.get_attribute("data-quantity")
     assert await tile.get_attribute("title") == f"{int(exact):,} By"
     assert await tile.locator(".vh").inner_text() == f"{int(exact):,} By"
-    assert await tile.locator("[aria-hidden]").inner_text() == f"{int(exact) / 1e9:.1f} GB"
+    assert await tile.locator("[aria-hidden]").inner_text() == f"{int(exact) / 1e9:.3g} GB"
