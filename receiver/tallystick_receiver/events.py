@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+import orjson
 
 
 class EventType(StrEnum):
@@ -49,6 +50,4 @@ def new_event(kind: EventType, *, org: str | None, at: datetime, content: dict[s
     number = f"evt_{secrets.token_hex(12)}"
     time = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     whole = {"id": number, "type": kind.value, "timestamp": time, "orgId": org, "data": content}
-    return Event(
-        id=number, type=kind, org=org, at=at, body=json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
-    )
+    return Event(id=number, type=kind, org=org, at=at, body=orjson.dumps(whole).decode())

@@ -22,7 +22,7 @@ from tallystick_receiver.errors import InvalidQuestion
 from tallystick_receiver.events import Event, EventType, new_event
 from tallystick_receiver.holding import Hold
 from tallystick_receiver.question import Question
-from tallystick_receiver.store.database import READING
+from tallystick_receiver.store.database import READING, set_locally
 from tallystick_receiver.store.events import write_events
 from tallystick_receiver.store.recorded import pieces
 from tallystick_receiver.store.retention import dropped_before
@@ -80,8 +80,7 @@ async def tell_aggregated(
         due = await connection.fetch(statement("read_due_periods"), closing.now - closing.grace, _PERIODS_MAX)
         if not due:
             return 0
-        for name, value in READING.items():
-            await connection.execute("SELECT set_config($1, $2, true)", name, value)
+        await set_locally(connection, READING)
         metrics = {row["metric_id"]: row for row in await connection.fetch(statement("read_metrics"))}
         groups: dict[tuple[str, datetime, datetime], list[asyncpg.Record]] = defaultdict(list)
         for row in due:
