@@ -30,7 +30,7 @@ async def read_thresholds(
 async def read_thresholds_of(connection: asyncpg.Connection, org_ids: Iterable[int] | None) -> list[Threshold]:
     """Thresholds of these organisations, None for all, by id."""
     ids = None if org_ids is None else list(org_ids)
-    # Sorted here: questions switch the sort of PostgreSQL off, which would then read the thresholds of all by their key.
+    # Sorted here: with PostgreSQL's sort switched off, as for questions, it would read everybody's thresholds by key.
     rows = await connection.fetch(statement("read_thresholds_of"), ids)
     return sorted(map(threshold_of, rows), key=lambda threshold: threshold.id)
 
