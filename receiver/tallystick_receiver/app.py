@@ -14,6 +14,8 @@ from typing import Any, Final
 from aiohttp import web
 
 from tallystick_receiver.access import INGEST, Denied, Gate
+from tallystick_receiver.deliver.outside import Outside
+from tallystick_receiver.deliver.ways import courier
 from tallystick_receiver.errors import InvalidQuestion, Unavailable
 from tallystick_receiver.horizons import Kept
 from tallystick_receiver.ingest import Ingest
@@ -26,6 +28,7 @@ from tallystick_receiver.query.asking import Desk
 from tallystick_receiver.query.breakdown_routes import BreakdownRoutes
 from tallystick_receiver.query.completeness_routes import Books, CompletenessRoutes
 from tallystick_receiver.query.definition_routes import DefinitionRoutes
+from tallystick_receiver.query.delivery_routes import DeliveryRoutes
 from tallystick_receiver.query.event_routes import EventRoutes, Feed
 from tallystick_receiver.query.export_routes import ExportRoutes
 from tallystick_receiver.query.health import health
@@ -35,6 +38,7 @@ from tallystick_receiver.query.subscription_routes import SubscriptionRoutes
 from tallystick_receiver.query.summary_routes import SummaryRoutes
 from tallystick_receiver.query.threshold_routes import ThresholdRoutes
 from tallystick_receiver.query.usage_routes import UsageRoutes
+from tallystick_receiver.query.webhook_routes import WebhookRoutes
 from tallystick_receiver.records.routes import PATH as RECORDS_PATH
 from tallystick_receiver.records.routes import RecordsRoutes
 from tallystick_receiver.settings import Settings
@@ -91,21 +95,19 @@ class Receiver:
         patience = Patience(
             grace=timedelta(seconds=settings.gap_grace_seconds), late=timedelta(seconds=settings.late_seconds_max)
         )
+        self._outside = outside = Outside(permits_private=settings.deliver_private_addresses)
         self._duties = (
             evaluator(
-                database,
-                self.telemetry,
-                seconds=settings.evaluate_seconds,
-                hold_seconds=settings.level_hold_seconds,
-                late=patience.late,
-                now_ns=now_ns,
+                database, self.telemetry, seconds=settings.evaluate_seconds, hold_seconds=settings.level_hold_seconds,
+                late=patience.late, now_ns=now_ns,
             ),
             told(database, settings, now_ns),
             balancer(database, self.telemetry, patience, seconds=settings.balance_seconds, now_ns=now_ns),
             roller(database, self.telemetry, seconds=settings.roll_seconds, rows_max=settings.roll_rows_max),
             upkeep(database, self.telemetry, storage_plan(settings), seconds=settings.upkeep_seconds, now_ns=now_ns),
+            courier(database, self.telemetry, outside, settings, now_ns),
             self.audit,
-        )
+        )  # fmt: skip
         self.intake = Intake(self.ingest, streams, settings, now_ns)
         self._otlp = Otlp(self.intake, self.telemetry, settings)
         self._records = RecordsRoutes(
@@ -124,6 +126,8 @@ class Receiver:
             DefinitionRoutes(database, self.gate, now_ns=now_ns), ThresholdRoutes(database, self.gate, now_ns=now_ns),
             SubscriptionRoutes(database, self.gate, now_ns=now_ns), AlertRoutes(database, self.gate, now_ns=now_ns),
             AllowanceRoutes(database, self.gate, now_ns=now_ns, hold_seconds=settings.level_hold_seconds),
+            WebhookRoutes(database, self.gate, outside, now_ns=now_ns, webhooks_max=settings.webhooks_per_org_max),
+            DeliveryRoutes(database, self.gate, now_ns=now_ns),
         )  # fmt: skip
         self._feed = Feed(database)
         self._events = EventRoutes(database, self.gate, self._feed)
@@ -165,6 +169,7 @@ class Receiver:
             await self._runner.cleanup()
         await self.ingest.stop(max(self.settings.stop_seconds_max - _HANDLER_SECONDS, 1.0))
         await asyncio.gather(*(duty.stop() for duty in self._duties))
+        await self._outside.close()
         self.intake.close()
         await self.database.close()
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -22,6 +23,22 @@ class EventType(StrEnum):
     THRESHOLD_RETRACTED = "threshold.retracted"
 
 
+@dataclass(frozen=True, slots=True)
+class Recipients:
+    """Who is told of an event beside the endpoints that subscribed to its type.
+
+    Attributes:
+        emails: addresses, and whose each is; None is the operator's.
+        slack: whether Slack endpoints are told, whatever their types.
+    """
+
+    emails: Mapping[str, str | None] = field(default_factory=dict)
+    slack: bool = False
+
+
+_NOBODY: Final = Recipients()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One fact; with `org` None it concerns every organisation."""
@@ -31,6 +48,7 @@ class Event:
     org: str | None
     at: datetime
     body: str
+    recipients: Recipients = _NOBODY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +63,11 @@ class StoredEvent:
     body: str
 
 
-def new_event(kind: EventType, *, org: str | None, at: datetime, content: dict[str, Any]) -> Event:
+def new_event(
+    kind: EventType, *, org: str | None, at: datetime, content: dict[str, Any], recipients: Recipients = _NOBODY
+) -> Event:
     """An event with an id that stays, through every repetition of its delivery."""
     number = f"evt_{secrets.token_hex(12)}"
     time = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     whole = {"id": number, "type": kind.value, "timestamp": time, "orgId": org, "data": content}
-    return Event(id=number, type=kind, org=org, at=at, body=orjson.dumps(whole).decode())
+    return Event(id=number, type=kind, org=org, at=at, recipients=recipients, body=orjson.dumps(whole).decode())

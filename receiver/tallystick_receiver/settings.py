@@ -9,11 +9,13 @@ from enum import StrEnum
 from typing import Any, Final
 
 from tallystick.semconv import ORG_ALIASES
+from tallystick_receiver.mail_server import mail_server
 
 ENVIRONMENT_PREFIX: Final = "TALLYSTICK_"
 _LEVEL_HOLD_SECONDS: Final = (900, 366 * 86_400)
 _BODY_BYTES_LIMIT: Final = 2**32
 _OWN_NAMES: Final = {"database_url": "DATABASE_URL"}
+_TRUTH: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
 class First(StrEnum):
@@ -28,8 +30,9 @@ class SettingsError(ValueError):
     """A setting cannot be used; the sentence names it."""
 
 
-def _setting(default: Any, meaning: str, *, zero: bool = False) -> Any:  # noqa: ANN401 - a dataclass field
-    return field(default=default, metadata={"meaning": meaning, "zero": zero})
+def _setting(default: Any, meaning: str, *, zero: bool = False, secret: bool = False) -> Any:  # noqa: ANN401 - a field
+    metadata = {"meaning": meaning, "zero": zero, "secret": secret}
+    return field(default=default, metadata=metadata, repr=not secret)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +92,27 @@ class Settings:
         3600, "time that a sample of a level holds when no other follows, 900 to 31622400; then the level is unknown"
     )
     query_rows_max: int = _setting(100_000, "rows in one answer of /api/usage (400 above)")
+    deliver_seconds: float = _setting(0.5, "pause between two looks for events that are due to be sent")
+    deliver_attempt_seconds_max: float = _setting(10.0, "time that one attempt to send an event may take")
+    deliver_retry_seconds: float = _setting(5.0, "first pause before an event is sent again; each doubles, up to 2 h")
+    deliver_give_up_seconds: float = _setting(86_400.0, "age at which a delivery that keeps failing is parked")
+    deliver_at_once_max: int = _setting(64, "attempts to send at once, over HTTP; an eighth of it by e-mail")
+    deliver_per_endpoint_max: int = _setting(4, "attempts at once to one endpoint; one while it fails")
+    deliver_private_addresses: bool = _setting(
+        False,  # noqa: FBT003 - a field, as for the other settings
+        "whether webhooks may lead to private, loopback and link-local addresses",
+        zero=True,
+    )
+    deliveries_per_endpoint_max: int = _setting(
+        10_000, "deliveries of an endpoint that may wait (older ones are parked), and be parked (older ones go)"
+    )
+    keep_deliveries_days: int = _setting(30, "age at which deliveries that ended are forgotten")
+    webhooks_per_org_max: int = _setting(20, "endpoints of one organisation, and of the operator (409 above)")
+    smtp_url: str = _setting(
+        "", "mail server: smtp://user@host:587 (STARTTLS), smtps://... (TLS) or smtp+plain://... (neither); empty: none"
+    )
+    smtp_from: str = _setting("", "whom mails are from, like Tallystick <usage@example.com>")
+    smtp_password: str = _setting("", "password of the user in smtp_url; from the environment only", secret=True)
     exports_max: int = _setting(2, "exports at once (503 above)")
     export_seconds_max: float = _setting(3600.0, "time that one export may take; then its connection is cut")
     stop_seconds_max: float = _setting(8.0, "time to finish what is waiting when the receiver is stopped")
@@ -107,6 +131,10 @@ class Settings:
             raise SettingsError(f"level_hold_seconds must be {least} to {most}, not {self.level_hold_seconds}")
         if not self.metrics_path.startswith("/"):
             raise SettingsError(f"metrics_path must begin with /, not {self.metrics_path!r}")
+        try:
+            mail_server(self.smtp_url, self.smtp_from, self.smtp_password)
+        except ValueError as error:
+            raise SettingsError(str(error)) from None
 
     @property
     def host(self) -> str:
@@ -127,6 +155,7 @@ class SettingRow:
     environment: str
     default: str
     meaning: str
+    is_secret: bool
 
 
 def table() -> list[SettingRow]:
@@ -135,11 +164,19 @@ def table() -> list[SettingRow]:
         SettingRow(
             name=item.name,
             environment=_OWN_NAMES.get(item.name, ENVIRONMENT_PREFIX + item.name.upper()),
-            default=str(item.default),
+            default=shown_value(item.default, is_secret=item.metadata["secret"]),
             meaning=item.metadata["meaning"],
+            is_secret=item.metadata["secret"],
         )
         for item in dataclasses.fields(Settings)
     ]
+
+
+def shown_value(value: Any, *, is_secret: bool) -> str:  # noqa: ANN401 - of any setting's type
+    """A value as people read it; of a secret, whether there is one."""
+    if is_secret:
+        return "(set)" if value else ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def read_settings(flags: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
@@ -156,8 +193,10 @@ def read_settings(flags: Mapping[str, Any], environment: Mapping[str, str]) -> S
             continue
         kind: type[Any] = type(item.default)
         try:
-            values[item.name] = kind(text)
-        except ValueError:
-            wanted = f"one of {', '.join(kind)}" if issubclass(kind, StrEnum) else f"a {kind.__name__}"
+            values[item.name] = _TRUTH[str(text).lower()] if kind is bool else kind(text)
+        except (ValueError, KeyError):
+            wanted = "true or false" if kind is bool else f"a {kind.__name__}"
+            if issubclass(kind, StrEnum):
+                wanted = f"one of {', '.join(kind)}"
             raise SettingsError(f"{row.environment} must be {wanted}, not {text!r}") from None
     return Settings(**values)

@@ -32,9 +32,14 @@ COUNTERS: Final = {
     "collections.balanced": "announced collections that were found whole, or given up as gaps",
     "thresholds.evaluated": "thresholds evaluated for a period, because its usage changed or five minutes went by",
     "thresholds.crossed": "levels of thresholds that were reached or retracted, with an event each",
+    "deliveries.delivered": "deliveries of events that arrived",
+    "deliveries.failed": "attempts to deliver that failed",
+    "deliveries.parked": "deliveries given up until somebody has them sent again",
+    "deliveries.dropped": "deliveries forgotten because an endpoint had too many, or whose event is kept no longer",
     "audit.days": "days verified by the audit in the background",
 }
 GAUGES: Final = {
+    "deliveries.waiting": "deliveries that wait, as the leader counted them within the last minute",
     "audit.differences": "differences that the audit knows of; above 0 the books do not agree",
 }
 

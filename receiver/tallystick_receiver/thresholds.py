@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from tallystick.quantity import text_of
 from tallystick_receiver.definitions import MetricDefinition
-from tallystick_receiver.events import EventType
+from tallystick_receiver.events import EventType, Recipients
 from tallystick_receiver.periods import Period, Reset, period_of
 
 ORG: Final = "org"
@@ -150,6 +150,24 @@ def changes(
         if is_over != old.is_over:
             found.append(Change(level, Reached(is_over=is_over, times=old.times + is_over)))
     return found
+
+
+def recipients_of(threshold: Threshold, alerts: Iterable[Alert], level: int) -> Recipients:
+    """Whom a crossing tells: those of the threshold, and those of its alerts that are about this level.
+
+    Args:
+        threshold: with the action `none` it tells nobody.
+        alerts: those that concern it.
+        level: which was crossed.
+    """
+    if threshold.action is Action.NONE:
+        return Recipients()
+    meant = [alert for alert in alerts if alert.percent == level]
+    emails = {email: alert.org for alert in meant for email in alert.emails}
+    return Recipients(
+        emails=emails | dict.fromkeys(threshold.emails, threshold.org),
+        slack=threshold.slack or any(alert.slack for alert in meant),
+    )
 
 
 def crossing_content(

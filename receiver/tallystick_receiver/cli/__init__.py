@@ -9,6 +9,7 @@ from importlib.metadata import version
 import click
 
 from tallystick_receiver.cli.config import config_command
+from tallystick_receiver.cli.deliveries import deliveries
 from tallystick_receiver.cli.doctor import doctor_command
 from tallystick_receiver.cli.events import events
 from tallystick_receiver.cli.export import export_command
@@ -21,6 +22,7 @@ from tallystick_receiver.cli.serve import serve_command
 from tallystick_receiver.cli.thresholds import thresholds
 from tallystick_receiver.cli.usage import usage_command
 from tallystick_receiver.cli.verify import verify_command
+from tallystick_receiver.cli.webhooks import webhooks
 from tallystick_receiver.demo.command import demo_command
 
 
@@ -34,6 +36,7 @@ def main() -> None:
 
 for command in (
     serve_command, demo_command, migrate_command, keys, usage_command, export_command, verify_command, rebuild_command,
-    doctor_command, config_command, record_command, metrics, thresholds, events,
+    doctor_command, config_command, record_command, metrics, thresholds, events, webhooks,
+    deliveries,
 ):  # fmt: skip
     main.add_command(command)

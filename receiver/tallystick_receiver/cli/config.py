@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tallystick_receiver.cli.frame import as_json_option, settings_of, settings_options, show
-from tallystick_receiver.settings import table
+from tallystick_receiver.settings import shown_value, table
 
 
 @click.command("config")
@@ -18,8 +18,8 @@ def config_command(*, as_json: bool, **flags: Any) -> None:
     settings = settings_of(flags)
     rows = [
         {
-            "setting": row.name, "environment": row.environment, "value": str(getattr(settings, row.name)),
-            "default": row.default, "meaning": row.meaning,
+            "setting": row.name, "environment": row.environment, "default": row.default, "meaning": row.meaning,
+            "value": shown_value(getattr(settings, row.name), is_secret=row.is_secret),
         }
         for row in table()
     ]  # fmt: skip

@@ -36,7 +36,7 @@ def settings_options(*names: str) -> Callable[[Callable[..., None]], Callable[..
 
     def add(command: Callable[..., None]) -> Callable[..., None]:
         for row in reversed(table()):
-            if not names or row.name in names:
+            if not row.is_secret and (not names or row.name in names):
                 flag = "--" + row.name.replace("_", "-")
                 shown = f"{row.meaning} [{row.environment}, default {row.default or 'none'}]"
                 command = click.option(flag, row.name, default=None, help=shown)(command)

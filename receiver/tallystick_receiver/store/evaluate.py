@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -30,7 +30,7 @@ from tallystick_receiver.store.events import write_events
 from tallystick_receiver.store.figures import Reading, Used, read_figures, used_of
 from tallystick_receiver.store.statements import statement
 from tallystick_receiver.store.thresholds import read_alerts, read_thresholds_of
-from tallystick_receiver.thresholds import Alert, Reached, Threshold, changes, crossing_content
+from tallystick_receiver.thresholds import Alert, Reached, Threshold, changes, crossing_content, recipients_of
 
 if TYPE_CHECKING:
     import asyncpg
@@ -47,7 +47,6 @@ _WHOLE_EVERY: Final = timedelta(minutes=5)
 _KEPT_AFTER_LATE: Final = timedelta(days=30)
 _JUDGED_AT_ONCE: Final = 250
 """So many thresholds take a few milliseconds; then requests get their turn."""
-_NEVER_REACHED: Final[dict[int, Reached]] = {}
 
 
 class Watch(NamedTuple):
@@ -78,12 +77,13 @@ def evaluator(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Meanings:
-    """What metrics mean, by key and organisation, what was seen of them, and which levels alerts add."""
+    """What metrics mean, by key and organisation, what was seen of them, and which alerts there are."""
 
     definitions: dict[tuple[str, str | None], MetricDefinition]
     seen: dict[str, list[SeenMetric]]
-    alerts: dict[tuple[str | None, str | None], set[int]]
+    alerts: list[Alert]
     _read: dict[tuple[str, str | None], list[SeenMetric]] = field(default_factory=dict)
+    _alerts_on: dict[tuple[str, str], list[Alert]] = field(default_factory=dict)
 
     def of(self, threshold: Threshold) -> MetricDefinition | None:
         own = self.definitions.get((threshold.metric, threshold.org))
@@ -96,13 +96,12 @@ class _Meanings:
             self._read[which] = metrics_read_by(definition, self.seen.get(definition.key, ()))
         return self._read[which]
 
-    def levels_of(self, threshold: Threshold) -> Sequence[int] | set[int]:
-        """Its own levels and those of the alerts that concern it."""
-        if not self.alerts:
-            return threshold.levels
-        org, metric = threshold.org, threshold.metric
-        whose = ((org, metric), (org, None), (None, metric), (None, None))
-        return set(threshold.levels).union(*(self.alerts.get(one, ()) for one in whose))
+    def alerts_on(self, threshold: Threshold) -> list[Alert]:
+        """The alerts that concern it, as any other on that metric of that organisation."""
+        which = threshold.org, threshold.metric
+        if which not in self._alerts_on:
+            self._alerts_on[which] = [alert for alert in self.alerts if alert.concerns(threshold)]
+        return self._alerts_on[which]
 
 
 @dataclass(slots=True)
@@ -201,7 +200,7 @@ class Evaluation:
                 continue
             before = await _before(connection, period, members)
             for number, watch in enumerate(members, 1):
-                _judge(watch, period, before.get(watch.threshold.id, _NEVER_REACHED), meanings, figures, now, writes)
+                _judge(watch, period, before.get(watch.threshold.id, {}), meanings, figures, now, writes)
                 if number % _JUDGED_AT_ONCE == 0:
                     await asyncio.sleep(0)
         growth.looked(writes.lacking)
@@ -216,15 +215,7 @@ async def _read_meanings(connection: asyncpg.Connection, now: datetime) -> _Mean
     for metric in await read_seen(connection):
         seen[metric.key].append(metric)
     definitions = {(d.key, d.org): d for d in await read_definitions(connection, now)}
-    return _Meanings(definitions=definitions, seen=seen, alerts=_levels_by(await read_alerts(connection)))
-
-
-def _levels_by(alerts: Iterable[Alert]) -> dict[tuple[str | None, str | None], set[int]]:
-    """The levels that alerts add, by the organisation and metric that they name."""
-    found: dict[tuple[str | None, str | None], set[int]] = defaultdict(set)
-    for alert in alerts:
-        found[alert.org, alert.metric].add(alert.percent)
-    return dict(found)
+    return _Meanings(definitions=definitions, seen=seen, alerts=await read_alerts(connection))
 
 
 def _grouped(
@@ -286,16 +277,18 @@ def _judge(
 ) -> None:  # fmt: skip
     """What is new of one threshold in one period, and what is lacking to its next level."""
     threshold, definition, quarters = watch
-    levels = meanings.levels_of(threshold)
+    alerts = meanings.alerts_on(threshold)
     amount = used_of(
         (threshold.org, threshold.subject), definition, meanings.read_by(definition), figures,
         is_seen=threshold.metric in meanings.seen,
     )  # fmt: skip
+    levels = {*threshold.levels, *(alert.percent for alert in alerts)} if alerts else threshold.levels
     for change in changes(amount, threshold.amount, levels, before):
         reached = change.reached
         writes.crossings.append(
             (threshold.id, period.start, period.end, change.level, reached.is_over, reached.times)
         )  # fmt: skip
         content = crossing_content(threshold, definition, period, amount or Decimal(0), change, now)
-        writes.events.append(new_event(change.type, org=threshold.org, at=now, content=content))
+        told = recipients_of(threshold, alerts, change.level)
+        writes.events.append(new_event(change.type, org=threshold.org, at=now, content=content, recipients=told))
     writes.lack(quarters, room(definition.aggregation, amount, threshold.amount, levels))

@@ -19,7 +19,7 @@ _DROPPED_AT_ONCE: Final = 10_000
 
 
 async def write_events(connection: asyncpg.Connection, events: Sequence[Event]) -> None:
-    """Append events, in this order.
+    """Append events, in this order, and a delivery for each of their recipients.
 
     The lock makes writers take turns until they have committed. A sequence alone would let a reader pass a number that
     a slower transaction commits later.
@@ -34,6 +34,11 @@ async def write_events(connection: asyncpg.Connection, events: Sequence[Event]) 
     await connection.execute(
         statement("write_events"), [e.id for e in events], [e.type.value for e in events], [e.org for e in events],
         [e.at for e in events], [e.body for e in events],
+    )  # fmt: skip
+    emails = [(e.id, email, org) for e in events for email, org in e.recipients.emails.items()]
+    await connection.execute(
+        statement("write_deliveries"), [e.id for e in events], [e.id for e in events if e.recipients.slack],
+        [event for event, _, _ in emails], [email for _, email, _ in emails], [org for _, _, org in emails],
     )  # fmt: skip
 
 

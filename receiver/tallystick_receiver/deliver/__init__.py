@@ -1,0 +1,1 @@
+"""Events leave: to webhooks, to Slack, by e-mail."""

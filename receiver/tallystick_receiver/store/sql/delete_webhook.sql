@@ -1,0 +1,2 @@
+-- Forget an endpoint. $1 id. Index: webhook_pk.
+DELETE FROM webhook WHERE id = $1
