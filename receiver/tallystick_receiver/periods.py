@@ -54,3 +54,13 @@ def period_of(time: datetime, reset: Reset, zone: ZoneInfo) -> Period:
     first = datetime(local.year, local.month, local.day if reset is Reset.DAILY else 1, tzinfo=zone)
     following = first + timedelta(days=1) if reset is Reset.DAILY else (first + timedelta(days=32)).replace(day=1)
     return Period(first.astimezone(UTC), following.astimezone(UTC))
+
+
+def month_of(time: datetime) -> datetime:
+    """The first of the month of a time, in UTC."""
+    return time.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def next_month(month: datetime) -> datetime:
+    """The month after."""
+    return month_of(month + timedelta(days=32))

@@ -18,13 +18,16 @@ from tallystick_receiver.cli.frame import run
 
 _PIECE_BYTES: Final = 256 * 1024
 _CONNECT_SECONDS: Final = 10
+_FORMATS: Final = ("csv", "ndjson", "parquet", "focus")
 _GROUPS: Final = "type,org,project,day,attributes,... or dimensions; default: org,project,type,hour,attributes."
 
 
 @click.command("export")
 @click.option("--url", default="http://127.0.0.1:4318", show_default=True, envvar="TALLYSTICK_URL", help="A receiver.")
 @click.option("--key", default="", envvar="TALLYSTICK_KEY", help="A key with the scope read. [TALLYSTICK_KEY]")
-@click.option("--format", "format", type=click.Choice(["csv", "ndjson", "parquet"]), default="csv", show_default=True)
+@click.option(
+    "--format", "format", type=click.Choice(["csv", "ndjson", "parquet", "focus"]), default="csv", show_default=True
+)
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -43,7 +46,7 @@ def export_command(
     *, url: str, key: str, output: Path | None, types: tuple[str, ...], attributes: tuple[str, ...],
     **named: str | None,
 ) -> None:  # fmt: skip
-    """Usage of any size as CSV, NDJSON or Parquet."""
+    """Usage of any size as CSV, NDJSON or Parquet, or what it costs in the columns of FOCUS."""
     if output is None and sys.stdout.isatty() and named["format"] == "parquet":
         raise click.UsageError("Parquet is not for a terminal: say --output")
     query = [(name, value) for name, value in named.items() if value is not None] + [("type", t) for t in types]
@@ -53,9 +56,11 @@ def export_command(
             raise click.UsageError(f"--attr must be like region=eu, not {attribute!r}")
         query.append((f"attr.{name}", value))
     headers = {"Authorization": f"Bearer {key}"} if key else {}
+    path = "/api/v1/costs/export" if named["format"] == "focus" else "/api/v1/usage/export"
     with _target(output) as file, _progress() as advance:
-        said = run(_copy(url.rstrip("/") + "/api/v1/usage/export", query, headers, file, advance))
-    click.echo(f"{said['From']} to {said['To']} ({said['Time-Zone']}); completeness: {said['Completeness']}", err=True)
+        said = run(_copy(url.rstrip("/") + path, query, headers, file, advance))
+    completeness = f"; completeness: {said['Completeness']}" if said["Completeness"] else ""
+    click.echo(f"{said['From']} to {said['To']} ({said['Time-Zone']}){completeness}", err=True)
 
 
 async def _copy(
@@ -70,7 +75,7 @@ async def _copy(
             file.write(piece)
             advance(len(piece))
         file.flush()
-        return {name: r.headers[f"Tallystick-{name}"] for name in ("From", "To", "Time-Zone", "Completeness")}
+        return {name: r.headers.get(f"Tallystick-{name}", "") for name in ("From", "To", "Time-Zone", "Completeness")}
 
 
 async def _pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

@@ -44,13 +44,13 @@ class Csv:
 
     def begin(self) -> bytes:
         """The header."""
-        return (",".join(_cell(name) for name in self._names) + "\r\n").encode()
+        return (",".join(csv_cell(name) for name in self._names) + "\r\n").encode()
 
     def rows(self, batch: list[Values]) -> bytes:
         """A line each."""
         texts = self._texts
         lines = [
-            ",".join([*map(_cell, values[:texts]), *("" if v is None else str(v) for v in values[texts:])])
+            ",".join([*map(csv_cell, values[:texts]), *("" if v is None else str(v) for v in values[texts:])])
             for values in batch
         ]
         return ("\r\n".join(lines) + "\r\n").encode("utf-8", "backslashreplace")
@@ -60,7 +60,8 @@ class Csv:
         return b""
 
 
-def _cell(value: Value) -> str:
+def csv_cell(value: Value) -> str:
+    """A cell of a CSV file; what a spreadsheet would take for a formula gets an apostrophe."""
     if value is None:
         return ""
     text = str(value)

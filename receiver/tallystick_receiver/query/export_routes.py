@@ -74,7 +74,7 @@ class ExportRoutes:
         self._running += 1
         try:
             response = web.StreamResponse(headers=_headers(table, encoder, kind))
-            return await _while_connected(request, self._send(request, response, table, encoder, caller.hold), response)
+            return await while_connected(request, self._send(request, response, table, encoder, caller.hold), response)
         finally:
             self._running -= 1
 
@@ -119,7 +119,7 @@ async def _batches(rows: AsyncIterator[UsageRow]) -> AsyncIterator[list[UsageRow
         yield batch
 
 
-async def _while_connected(
+async def while_connected(
     request: web.Request, work: Coroutine[Any, Any, None], response: web.StreamResponse
 ) -> web.StreamResponse:
     """Do it until it is done or nobody listens any more; what fails after the status was sent cuts the connection."""

@@ -20,6 +20,7 @@ Choice = TypeVar("Choice", bound=StrEnum)
 _LIMIT_DEFAULT: Final = 100
 _LIMIT_MAX: Final = 1000
 _DIGITS_MAX: Final = 40
+_NUMBER_DIGITS_MAX: Final = 18
 
 
 class Fields:
@@ -38,6 +39,10 @@ class Fields:
     def take(self, name: str) -> Any:  # noqa: ANN401 - any JSON value
         """Whatever it is; None where it is missing or null."""
         return self._content.pop(name, None)
+
+    def peek(self, name: str) -> Any:  # noqa: ANN401 - any JSON value
+        """What `take` would give, which may be asked for again."""
+        return self._content.get(name)
 
     def text(self, name: str, default: str | None = None, *, length_max: int = 255, may_be_empty: bool = False) -> str:
         """A text; without a default it must be there."""
@@ -67,8 +72,8 @@ class Fields:
         except ValueError:
             raise InvalidQuestion(f"{name} must be one of {', '.join(kind)}") from None
 
-    def decimal(self, name: str, default: Decimal | None = None) -> Decimal:
-        """A number above 0, as a number or as a text."""
+    def decimal(self, name: str, default: Decimal | None = None, *, may_be_zero: bool = False) -> Decimal:
+        """A number above 0 (or 0, where that is allowed), as a number or as a text."""
         value = self.take(name)
         if value is None and default is not None:
             return default
@@ -76,11 +81,21 @@ class Fields:
             number = Decimal(value) if isinstance(value, str | int | Decimal) and not isinstance(value, bool) else None
         except ArithmeticError:
             number = None
-        if number is None or not number.is_finite() or number <= 0:
-            raise InvalidQuestion(f'{name} must be a number above 0, like 1000 or "0.5"')
+        if number is None or not number.is_finite() or number < 0 or (number == 0 and not may_be_zero):
+            least = "0 or above" if may_be_zero else "a number above 0"
+            raise InvalidQuestion(f'{name} must be {least}, like 1000 or "0.5"')
         if len(number.as_tuple().digits) > _DIGITS_MAX or abs(number.adjusted()) > _DIGITS_MAX:
             raise InvalidQuestion(f"{name} has more than {_DIGITS_MAX} digits")
         return number
+
+    def signed_decimal(self, name: str) -> Decimal:
+        """A number other than 0, which may be negative, as a number or as a text."""
+        value = self._content.get(name)
+        text = str(value).strip() if isinstance(value, str | int | Decimal) and not isinstance(value, bool) else ""
+        if not text.startswith("-"):
+            return self.decimal(name)
+        self._content[name] = text[1:]
+        return -self.decimal(name)
 
     def flag(self, name: str, *, default: bool) -> bool:
         """True or false."""
@@ -216,3 +231,13 @@ def cursor_parameter(request: web.Request, parts: int) -> tuple[str, ...] | None
     if not isinstance(found, list) or len(found) != parts or not all(isinstance(part, str) for part in found):
         raise InvalidQuestion("cursor is not one that was given out")
     return tuple(checked(part, "cursor", 1024) for part in found)
+
+
+def number_cursor(request: web.Request) -> int | None:
+    """The number that `cursor_text` was made of, None at the first page."""
+    found = cursor_parameter(request, 1)
+    if found is None:
+        return None
+    if not found[0].isascii() or not found[0].isdigit() or len(found[0]) > _NUMBER_DIGITS_MAX:
+        raise InvalidQuestion("cursor is not one that was given out")
+    return int(found[0])

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tallystick_receiver.store.database import Database
 
 _NOTHING: Final = (datetime(1970, 1, 1, tzinfo=UTC),) * 2
-_PROJECT_NEEDS_ORG: Final = "projectId needs orgId: a project's name means something within its organisation only"
+PROJECT_NEEDS_ORG: Final = "projectId needs orgId: a project's name means something within its organisation only"
 
 Statement = tuple[str, tuple[object, ...]]
 """The name of a statement, and its parameters."""
@@ -80,7 +80,7 @@ async def scene_of(connection: asyncpg.Connection, question: Question) -> Scene:
         InvalidQuestion: a project without its organisation.
     """
     if question.project is not None and question.org is None:
-        raise InvalidQuestion(_PROJECT_NEEDS_ORG)
+        raise InvalidQuestion(PROJECT_NEEDS_ORG)
     kept_from = await dropped_before(connection)
     metrics = await connection.fetch(statement("read_metrics"))
     orgs = (

@@ -1,4 +1,4 @@
--- Days and totals from quarters.
+-- Days and totals from quarters; what they cost is due.
 -- $1/$2 window in UTC days, $3 organisation or null. Index: usage_quarter_hourly_pk.
 WITH quarter AS MATERIALIZED (
     SELECT u.*, x.project_id, x.metric_id
@@ -19,6 +19,8 @@ WITH quarter AS MATERIALIZED (
     FROM quarter
     WHERE last_ns IS NULL
     GROUP BY 1, 2, 3, 4
+), due AS (
+    INSERT INTO cost_due (org_id, hour) SELECT DISTINCT org_id, hour FROM total_hour
 ), total_hours AS (
     INSERT INTO usage_total_hourly (org_id, hour, project_id, metric_id, quantity, points)
     SELECT org_id, hour, project_id, metric_id, quantity, points

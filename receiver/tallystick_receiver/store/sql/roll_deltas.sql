@@ -1,8 +1,8 @@
 -- Merge waiting deltas into the four rollups, in one statement: whoever reads sees them in one place or the other.
 -- Samples of a level after the last or before the first of their quarter extend its integral; for others it becomes
 -- null, their quarters are returned, and integrate_quarter.sql follows in the same transaction. The evaluator of
--- thresholds, which looks at waiting deltas, is told of those that leave between two looks; usage.aggregated of
--- the hours that changed.
+-- thresholds, which looks at waiting deltas, is told of those that leave between two looks; usage.aggregated, and
+-- whoever prices usage, of the hours that changed.
 -- $1 delta rows taken at most. Index: usage_*_pk.
 WITH taken AS (
     DELETE FROM usage_delta
@@ -19,6 +19,9 @@ WITH taken AS (
     SELECT DISTINCT org_id, date_trunc('hour', quarter, 'UTC') FROM taken
     WHERE EXISTS (SELECT FROM event_subscription s
                   WHERE s.type = 'usage.aggregated' AND (s.org_id IS NULL OR s.org_id = taken.org_id))
+), due AS (
+    INSERT INTO cost_due (org_id, hour)
+    SELECT DISTINCT org_id, date_trunc('hour', quarter, 'UTC') FROM taken WHERE level_ns IS NULL
 ), entry AS (
     SELECT t.org_id, t.quarter, e.dims_id, usage_quantity(e.mantissa, e.exponent) AS quantity,
            coalesce(e.points, 1) AS points, e.level_ns

@@ -1,0 +1,165 @@
+"""GET /api/v1/costs: what usage costs, at the prices of its hours."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from tallystick.quantity import text_of
+from tallystick_receiver.costs import CostRow, Sum, share, sums
+from tallystick_receiver.pricing import State
+from tallystick_receiver.query.json_answer import bucket_text, rfc3339
+from tallystick_receiver.query.paging import PARAMETERS, cut, page_of
+from tallystick_receiver.query.params import Words
+from tallystick_receiver.query.problem import answer
+from tallystick_receiver.question import TIME_UNITS, Question
+from tallystick_receiver.store.costs import Costs, read_costs
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from tallystick_receiver.query.asking import Desk
+
+_WORDS: Final = Words(also=PARAMETERS)
+
+
+class CostRoutes:
+    """What usage costs."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        """Register the routes."""
+        router.add_get("/api/v1/costs", self.costs)
+
+    async def costs(self, request: web.Request) -> web.Response:
+        """Cost by any group; what has no price is listed, and never 0."""
+        caller = await self._desk.caller(request)
+        question = self._desk.question(request, caller, _WORDS)
+        page = page_of(request.query, question, self._desk.rows_max)
+        costs = await read_costs(self._desk.database, question, self._desk.rows_max, caller.now)
+        rows = [_named(group, question) | sum_content(one) for group, one in grouped(costs.rows, question)]
+        rows.sort(key=_order(question))
+        shown, following = cut(rows, page, _order(question))
+        return answer({
+            **({} if question.org is None else {"orgId": question.org}),
+            **({} if question.project is None else {"projectId": question.project}),
+            "from": rfc3339(question.start), "to": rfc3339(question.end), "timeZone": question.zone.key,
+            "groupBy": list(question.group_by), "rows": list(shown), **totals_content(costs),
+            **({} if following is None else {"nextCursor": following}),
+        })  # fmt: skip
+
+
+def grouped(rows: list[CostRow], question: Question) -> list[tuple[tuple[object, ...], Sum]]:
+    """Sums by what is grouped by."""
+    return sums((_group(row, question), row) for row in rows if row.state is not State.SUPERSEDED)
+
+
+def totals_content(costs: Costs) -> dict[str, Any]:
+    """The sums of an answer, what of them is not known, and until when it is priced."""
+    totals = [one for _, one in sums(((), row) for row in costs.rows)]
+    lost = [row for row in costs.rows if _is_unattributed(row)]
+    whole = {one.currency: one.cost for one in totals}
+    unattributed = [
+        {
+            "currency": one.currency, "cost": _text(one.cost), "quantities": _quantities(one),
+            "share": _text(share(one.cost, whole[one.currency] or one.cost)) if one.cost is not None else None,
+        }
+        for _, one in sums(((), row) for row in lost)
+    ]  # fmt: skip
+    first = totals[0] if totals else Sum()
+    return {
+        "totals": [sum_content(one) for one in totals],
+        "unpriced": [
+            {"type": metric, "unit": unit, "reason": state.value, "quantity": text_of(quantity),
+             "share": _text(share(quantity, _whole(totals, metric, unit)))}
+            for (metric, unit, state), quantity in sorted(first.unpriced.items())
+        ],
+        "unattributed": unattributed,
+        "superseded": [
+            {"type": metric, "unit": unit, "quantity": text_of(quantity)}
+            for (metric, unit), quantity in sorted(first.superseded.items())
+        ],
+        "grades": _grades(costs),
+        "negative": [
+            {"type": one.metric, "unit": one.unit, "hours": one.hours, "quantity": text_of(one.quantity)}
+            for one in costs.negative
+        ],
+        "pricedUntil": rfc3339(costs.priced_until),
+        "asOf": None if costs.as_of is None else rfc3339(costs.as_of),
+    }  # fmt: skip
+
+
+def sum_content(one: Sum) -> dict[str, Any]:
+    """A sum as the API shows it; money and quantities are texts."""
+    return {
+        "currency": one.currency, "cost": _text(one.cost), "listCost": _text(one.list_cost),
+        "billedCost": _text(one.billed_cost), "quantities": _quantities(one),
+        "unpriced": [
+            {"type": metric, "unit": unit, "reason": state.value, "quantity": text_of(quantity)}
+            for (metric, unit, state), quantity in sorted(one.unpriced.items())
+        ],
+    }  # fmt: skip
+
+
+def _quantities(one: Sum) -> list[dict[str, str]]:
+    return [
+        {"type": metric, "unit": unit, "quantity": text_of(quantity)}
+        for (metric, unit), quantity in sorted(one.quantities.items())
+    ]
+
+
+def _grades(costs: Costs) -> list[dict[str, Any]]:
+    """How well it could be priced, but for what is exact."""
+    found = sums(
+        ((row.grade,), row) for row in costs.rows if row.grade != "exact" and row.state is not State.SUPERSEDED
+    )
+    return [
+        {"grade": grade, "currency": one.currency, "cost": _text(one.cost), "quantities": _quantities(one)}
+        for (grade,), one in sorted(found, key=lambda pair: (str(pair[0]), pair[1].currency or ""))
+    ]
+
+
+def _whole(totals: list[Sum], metric: str, unit: str) -> Decimal:
+    return sum((total.quantities.get((metric, unit), Decimal(0)) for total in totals), Decimal(0))
+
+
+def _is_unattributed(row: CostRow) -> bool:
+    """Whether a dimension that is grouped by is not known of it, or an SDK's limit took them all."""
+    return row.state is not State.SUPERSEDED and (row.is_overflow or any(value is None for value in row.dimensions))
+
+
+def _group(row: CostRow, question: Question) -> tuple[object, ...]:
+    values = dict(zip(question.dimensions, row.dimensions, strict=True))
+    return tuple(_value(row, group, question, values) for group in question.group_by)
+
+
+def _value(row: CostRow, group: str, question: Question, values: dict[str, str | None]) -> str | None:
+    if group == "type":
+        return row.metric
+    if group == "org":
+        return row.org
+    if group == "project":
+        return row.project
+    if group in TIME_UNITS:
+        return None if row.bucket is None else bucket_text(row.bucket.astimezone(question.zone), group)
+    return values[group]
+
+
+def _named(group: tuple[object, ...], question: Question) -> dict[str, Any]:
+    return dict(zip(question.group_by, group, strict=True))
+
+
+def _order(question: Question) -> Any:  # noqa: ANN401 - a sort key
+    def order(row: dict[str, Any]) -> list[Any]:
+        keys: list[Any] = []
+        for group in question.group_by:
+            keys += [row[group] is not None, str(row[group])]
+        return [*keys, row["currency"] or ""]
+
+    return order
+
+
+def _text(number: Decimal | None) -> str | None:
+    return None if number is None else text_of(number)

@@ -1,0 +1,172 @@
+"""The read side of cost: a question -> rows, exact at the moment of one snapshot."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from tallystick_receiver.costs import CostRow, cost_ranges, dimension_of, hours_of
+from tallystick_receiver.errors import InvalidQuestion, Unavailable
+from tallystick_receiver.focus import Charge
+from tallystick_receiver.identity import org_id_of
+from tallystick_receiver.pricing import State
+from tallystick_receiver.question import matches
+from tallystick_receiver.store.database import PASSING, READING
+from tallystick_receiver.store.scene import PROJECT_NEEDS_ORG, edges, project_of
+from tallystick_receiver.store.statements import statement
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from tallystick_receiver.question import Question
+    from tallystick_receiver.store.database import Database
+
+
+_FETCHED: Final = 1000
+_SUMMING: Final = {"enable_nestloop": "off", "work_mem": "64MB"}
+"""Sums over many rows of which the planner guesses too few."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Negative:
+    """Usage below nothing: in how many hours of a sender, and by how much together."""
+
+    metric: str
+    unit: str
+    hours: int
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """The answer to a question about cost.
+
+    Attributes:
+        rows: by group, state, currency and grade.
+        negative: where more was taken out of usage than there was.
+        priced_until: everything that is stored of before then is in the rows.
+        as_of: when nothing waited to be priced the last time; None: never yet.
+    """
+
+    rows: list[CostRow]
+    negative: list[Negative]
+    priced_until: datetime
+    as_of: datetime | None
+
+
+async def read_costs(database: Database, question: Question, rows_max: int, now: datetime) -> Costs:
+    """What usage costs, as far as it is priced.
+
+    Args:
+        database: where.
+        question: what; its window counts by the hours that begin in it.
+        rows_max: rows in the answer at most.
+        now: hours that are not over may still be mended by what comes.
+
+    Raises:
+        InvalidQuestion: the answer has more than `rows_max` rows, or a project is asked for without its organisation.
+        Unavailable: the database is out of reach.
+    """
+    async with (
+        database.reading() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        orgs = await _orgs(connection, question)
+        rows = await read_cost_rows(connection, question, orgs, rows_max + 1)
+        start, end = hours_of(question.start, question.end)
+        negative = await _negative(connection, question, orgs, now)
+        state = await connection.fetchrow(statement("read_cost_state"), orgs, start, end)
+    if len(rows) > rows_max:
+        raise InvalidQuestion(f"the answer has more than {rows_max} rows: ask for a shorter window or fewer groups")
+    return Costs(
+        rows=rows, negative=negative, priced_until=state["waits_from"] or question.end, as_of=state["priced_at"]
+    )
+
+
+async def _negative(
+    connection: asyncpg.Connection, question: Question, orgs: Sequence[int], now: datetime
+) -> list[Negative]:
+    start, end = hours_of(question.start, min(question.end, now))
+    metrics = await _metrics(connection, question)
+    rows = await connection.fetch(statement("read_negative_costs"), orgs, start, end, metrics)
+    return [Negative(**dict(row)) for row in rows]
+
+
+@asynccontextmanager
+async def exporting_costs(
+    database: Database, question: Question, seconds_max: float
+) -> AsyncIterator[AsyncIterator[Charge]]:
+    """Every row of cost in constant memory, in the order of organisations and hours.
+
+    Args:
+        database: where; on a connection of its own.
+        question: whose organisation, project, types, window and filters count.
+        seconds_max: how long a statement may take.
+
+    Raises:
+        InvalidQuestion: a project is asked for without its organisation.
+        Unavailable: the database is out of reach.
+    """
+    connection = await database.connect(seconds_max, READING)
+    try:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            yield _charges(connection, question, await _orgs(connection, question))
+    except PASSING as error:
+        raise Unavailable(f"the database is not available: {str(error) or type(error).__name__}") from error
+    finally:
+        connection.terminate()
+
+
+async def _charges(connection: asyncpg.Connection, question: Question, orgs: Sequence[int]) -> AsyncIterator[Charge]:
+    start, end = hours_of(question.start, question.end)
+    cursor = await connection.cursor(
+        statement("export_costs"), orgs, start, end, await _metrics(connection, question), project_of(question),
+        json.dumps(question.filters),
+    )  # fmt: skip
+    while found := await cursor.fetch(_FETCHED):
+        for row in found:
+            texts = {name: json.loads(row[name]) for name in ("attributes", "resolved")}
+            yield Charge(**{**row, **texts})
+
+
+async def read_cost_rows(
+    connection: asyncpg.Connection, question: Question, orgs: Sequence[int], rows_max: int | None
+) -> list[CostRow]:
+    """Rows of chosen organisations, in the snapshot of the caller's transaction."""
+    chosen = await _metrics(connection, question)
+    ranges = cost_ranges(question)
+    if not chosen or not orgs:
+        return []
+    for name, value in _SUMMING.items():
+        await connection.execute("SELECT set_config($1, $2, true)", name, value)
+    dimensions = [dimension_of(group) for group in question.dimensions]
+    found = await connection.fetch(
+        statement("read_costs"), orgs, *edges(ranges.hours), ranges.months, question.unit, question.zone.key,
+        chosen, project_of(question),
+        "org" in question.group_by, "project" in question.group_by, [d.key for d in dimensions],
+        [d.other for d in dimensions], [d.is_resolved for d in dimensions], json.dumps(question.filters), rows_max,
+    )  # fmt: skip
+    return [_row(row) for row in found]
+
+
+async def _metrics(connection: asyncpg.Connection, question: Question) -> list[str]:
+    """Metrics that are priced and asked for."""
+    metrics = [row["metric"] for row in await connection.fetch(statement("read_cost_metrics"))]
+    return [metric for metric in metrics if matches(metric, question.types)]
+
+
+async def _orgs(connection: asyncpg.Connection, question: Question) -> list[int]:
+    if question.project is not None and question.org is None:
+        raise InvalidQuestion(PROJECT_NEEDS_ORG)
+    if question.org is not None:
+        return [org_id_of(question.org)]
+    return [row["org_id"] for row in await connection.fetch(statement("read_org_ids"))]
+
+
+def _row(row: asyncpg.Record) -> CostRow:
+    return CostRow(**{**row, "state": State(row["state"]), "dimensions": tuple(row["dimensions"])})

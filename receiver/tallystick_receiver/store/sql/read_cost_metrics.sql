@@ -1,0 +1,2 @@
+-- Metrics that lines are priced by.
+SELECT metric FROM cost_scheme ORDER BY metric

@@ -1,0 +1,2 @@
+-- By which dimensions the keys of lines were made.
+SELECT metric, dimensions FROM cost_scheme
