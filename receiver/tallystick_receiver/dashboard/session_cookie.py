@@ -21,15 +21,15 @@ def with_session(request: web.Request) -> web.Request:
     """The request as if its session's token stood in the Authorization header; one that has a header stays as it is.
 
     Raises:
-        Denied: the cookie would change something at the wish of another site's page.
+        Denied: another site's page would change something, by the cookie or because a receiver without keys is open.
     """
-    if "Cookie" not in request.headers or "Authorization" in request.headers:
-        return request
-    token = request.cookies.get(NAME)
-    if token is None:
+    if "Authorization" in request.headers:
         return request
     if request.method not in _READING:
         refuse_other_sites(request)
+    token = request.cookies.get(NAME) if "Cookie" in request.headers else None
+    if token is None:
+        return request
     headers: CIMultiDict[str] = CIMultiDict(request.headers)
     headers["Authorization"] = f"Session {token}"
     return request.clone(headers=headers)
