@@ -9,7 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from aiohttp import web
 
@@ -29,6 +29,8 @@ from tallystick_receiver.query.breakdown_routes import BreakdownRoutes
 from tallystick_receiver.query.completeness_routes import Books, CompletenessRoutes
 from tallystick_receiver.query.cost_export_routes import CostExportRoutes
 from tallystick_receiver.query.cost_routes import CostRoutes
+from tallystick_receiver.query.cost_subject_routes import CostSubjectRoutes
+from tallystick_receiver.query.cost_trend_routes import CostTrendRoutes
 from tallystick_receiver.query.definition_routes import DefinitionRoutes
 from tallystick_receiver.query.delivery_routes import DeliveryRoutes
 from tallystick_receiver.query.event_routes import EventRoutes, Feed
@@ -41,6 +43,7 @@ from tallystick_receiver.query.rate_routes import RateRoutes
 from tallystick_receiver.query.subscription_routes import SubscriptionRoutes
 from tallystick_receiver.query.summary_routes import SummaryRoutes
 from tallystick_receiver.query.threshold_routes import ThresholdRoutes
+from tallystick_receiver.query.unit_cost_routes import UnitCostRoutes
 from tallystick_receiver.query.usage_routes import UsageRoutes
 from tallystick_receiver.query.webhook_routes import WebhookRoutes
 from tallystick_receiver.records.routes import PATH as RECORDS_PATH
@@ -64,6 +67,13 @@ _log = logging.getLogger(__name__)
 _KEEPALIVE_SECONDS: Final = 75
 _HANDLER_SECONDS: Final = 4.0
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class _Routes(Protocol):
+    """Some paths of the API."""
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        """Register them."""
 
 
 class NotLoopbackError(Exception):
@@ -124,7 +134,7 @@ class Receiver:
             database, self.gate, books, now_ns=now_ns, rows_max=settings.query_rows_max,
             hold_seconds=settings.level_hold_seconds,
         )  # fmt: skip
-        self._routes = (
+        self._routes: tuple[_Routes, ...] = (
             UsageRoutes(desk), BreakdownRoutes(desk), SummaryRoutes(desk),
             ExportRoutes(desk, exports_max=settings.exports_max, seconds_max=settings.export_seconds_max),
             *_cost_routes(desk, database, self.gate, settings, now_ns),
@@ -247,11 +257,11 @@ def _pricer(database: Database, telemetry: Telemetry, settings: Settings, now_ns
 
 def _cost_routes(
     desk: Desk, database: Database, gate: Gate, settings: Settings, now_ns: Callable[[], int]
-) -> tuple[CostRoutes, CostExportRoutes, MonthRoutes, RateRoutes]:
+) -> tuple[_Routes, ...]:
     exports = CostExportRoutes(desk, exports_max=settings.exports_max, seconds_max=settings.export_seconds_max)
     return (
-        CostRoutes(desk), exports, MonthRoutes(database, gate, now_ns=now_ns),
-        RateRoutes(database, gate, now_ns=now_ns),
+        CostRoutes(desk), CostSubjectRoutes(desk), CostTrendRoutes(desk), UnitCostRoutes(desk), exports,
+        MonthRoutes(database, gate, now_ns=now_ns), RateRoutes(database, gate, now_ns=now_ns),
     )  # fmt: skip
 
 
