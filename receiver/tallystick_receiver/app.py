@@ -137,8 +137,7 @@ class Receiver:
         self._routes: tuple[_Routes, ...] = (
             UsageRoutes(desk), BreakdownRoutes(desk), SummaryRoutes(desk),
             ExportRoutes(desk, exports_max=settings.exports_max, seconds_max=settings.export_seconds_max),
-            *_cost_routes(desk, database, self.gate, settings, now_ns),
-            CompletenessRoutes(books, self.gate, now_ns=now_ns),
+            CompletenessRoutes(books, self.gate, now_ns=now_ns), *_cost_routes(desk, self.gate, settings, now_ns),
             QuarantineRoutes(database, self.gate, self._otlp.replay, now_ns=now_ns),
             DefinitionRoutes(database, self.gate, now_ns=now_ns), ThresholdRoutes(database, self.gate, now_ns=now_ns),
             SubscriptionRoutes(database, self.gate, now_ns=now_ns), AlertRoutes(database, self.gate, now_ns=now_ns),
@@ -255,13 +254,11 @@ def _pricer(database: Database, telemetry: Telemetry, settings: Settings, now_ns
     return pricer(database, telemetry, seconds=settings.cost_seconds, open_for=open_for, now_ns=now_ns)
 
 
-def _cost_routes(
-    desk: Desk, database: Database, gate: Gate, settings: Settings, now_ns: Callable[[], int]
-) -> tuple[_Routes, ...]:
+def _cost_routes(desk: Desk, gate: Gate, settings: Settings, now_ns: Callable[[], int]) -> tuple[_Routes, ...]:
     exports = CostExportRoutes(desk, exports_max=settings.exports_max, seconds_max=settings.export_seconds_max)
     return (
         CostRoutes(desk), CostSubjectRoutes(desk), CostTrendRoutes(desk), UnitCostRoutes(desk), exports,
-        MonthRoutes(database, gate, now_ns=now_ns), RateRoutes(database, gate, now_ns=now_ns),
+        MonthRoutes(desk.database, gate, now_ns=now_ns), RateRoutes(desk.database, gate, now_ns=now_ns),
     )  # fmt: skip
 
 

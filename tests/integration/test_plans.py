@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from filled import DAYS, FIRST, INDEXED, points_of
 
-from tallystick_receiver.definitions import Reset, SeenMetric
+from tallystick_receiver.definitions import Aggregation, MetricDefinition, Reset, SeenMetric
 from tallystick_receiver.holding import Hold, hold_ranges
 from tallystick_receiver.identity import org_id_of
 from tallystick_receiver.periods import period_of
@@ -18,7 +18,7 @@ from tallystick_receiver.store.allowance import Asked, read_allowance
 from tallystick_receiver.store.breakdown import read_breakdown
 from tallystick_receiver.store.completeness import Scope, read_completeness
 from tallystick_receiver.store.export import slices
-from tallystick_receiver.store.figures import read_figures
+from tallystick_receiver.store.figures import Reading, read_figures
 from tallystick_receiver.store.usage import read_usage
 
 pytestmark = pytest.mark.editions
@@ -41,7 +41,7 @@ def question(start, end, *group_by, zone="UTC", **chosen):
 def totals_arguments(asked, metrics=(102, 103)):
     ranges = ranges_of(asked.start, asked.end, asked.unit, asked.zone, hourly=True)
     common = scene._common(asked, [org_id_of("acme")], list(metrics), ranges)
-    return (*common, *scene._columns(ranges.hours), *scene._columns(ranges.days), 1000)
+    return (*common, *scene.columns(ranges.hours), *scene.columns(ranges.days), 1000)
 
 
 def dims_arguments(asked, metrics=(102, 103)):
@@ -80,6 +80,23 @@ def test_local_days_read_hours_and_kathmandu_s_quarters_by_index(plan):
     assert {(relation, index) for _, relation, index in quarters} >= {
         ("usage_quarter_hourly", "usage_quarter_hourly_pk")
     }
+
+
+def distinct_arguments(asked):
+    orgs, metrics, project, _unit, _zone, *others, _limit = dims_arguments(asked)
+    return (orgs, metrics, project, *others, "region")
+
+
+def test_distinct_values_of_a_month_are_read_by_index_and_from_no_point(plan):
+    scans = plan("read_distinct", *distinct_arguments(question(*MONTH)))
+    assert len({relation for _, relation, _ in points_of(scans)}) <= 1
+    assert {node for node, relation, _ in scans if relation in GROWING} <= INDEXED
+
+
+def test_distinct_values_between_ragged_ends_read_the_points_of_two_days_by_their_index(plan):
+    points = points_of(plan("read_distinct", *distinct_arguments(question(*RAGGED))))
+    assert len({relation for _, relation, _ in points}) == 2
+    assert {node for node, _, _ in points} <= INDEXED
 
 
 @pytest.mark.parametrize("name", ["read_usage_totals", "read_usage_by_dims", "read_levels"])
@@ -134,12 +151,22 @@ def test_a_quarter_of_late_samples_reads_the_points_of_one_day_by_their_index(pl
     assert {node for node, _, _ in points} <= INDEXED
 
 
-def figures_of(subject_type, reset, *, averages=False):
+def reading_of(metric, aggregation):
+    definition = MetricDefinition(
+        key=metric.key, org=None, name=metric.key, description="", unit=metric.unit, aggregation=aggregation,
+        reset=Reset.MONTHLY, is_seen=False, created_at=FIRST, updated_at=FIRST,
+        unique="region" if aggregation is Aggregation.UNIQUE else None,
+    )  # fmt: skip
+    return Reading(definition, [metric])
+
+
+def figures_of(subject_type, reset, aggregation=Aggregation.COUNT):
     async def run(database):
         subjects = [("acme", name) for name in ("acme", "project", "eu", "us")]
         async with database.reading() as connection, connection.transaction():
             period = period_of(NOW, reset, ZoneInfo("Europe/Berlin"))
-            return await read_figures(connection, period, subject_type, subjects, SEEN, HOLD, averages=averages)
+            readings = [reading_of(metric, aggregation) for metric in SEEN]
+            return await read_figures(connection, period, subject_type, subjects, readings, HOLD)
 
     return run
 
@@ -176,7 +203,8 @@ QUESTIONS = {
     "monthly thresholds of organisations": figures_of("org", Reset.MONTHLY),
     "monthly thresholds of regions": figures_of("region", Reset.MONTHLY),
     "daily thresholds of projects": figures_of("project", Reset.DAILY),
-    "thresholds on averages": figures_of("org", Reset.MONTHLY, averages=True),
+    "thresholds on averages": figures_of("org", Reset.MONTHLY, Aggregation.AVG),
+    "thresholds on distinct values": figures_of("org", Reset.MONTHLY, Aggregation.UNIQUE),
     "completeness of an organisation": completeness_of("acme"),
     "completeness of a metric": completeness_of(None, ("metric.2",)),
 }
