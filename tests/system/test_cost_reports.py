@@ -1,13 +1,11 @@
 """Reports of cost, black box: who costs most, how cost is spread, what one of anything costs, and where it goes."""
 
 import json
-from decimal import Decimal
 
 import pytest
 from conftest import run_cli
-from otlp import export, export_request, get
-from pricing import PATIENT, at, attributes_of, card, costs, use
-from waiting import wait_until
+from otlp import get
+from pricing import PATIENT, attributes_of, card, costs, use
 
 GPT_5 = {"input_uncached": "1.25", "cache_read": "0.125", "output": "10"}
 GPT = attributes_of("openai", "gpt-5")

@@ -10,6 +10,7 @@ import click
 
 from tallystick_receiver.cli.config import config_command
 from tallystick_receiver.cli.cost import cost_command, costs
+from tallystick_receiver.cli.cost_reports import reports
 from tallystick_receiver.cli.deliveries import deliveries
 from tallystick_receiver.cli.doctor import doctor_command
 from tallystick_receiver.cli.events import events
@@ -42,3 +43,5 @@ for command in (
     deliveries, rates, cost_command, costs,
 ):  # fmt: skip
     main.add_command(command)
+for report in reports:
+    cost_command.add_command(report)
