@@ -232,3 +232,31 @@ def test_wrong_questions_are_refused_with_a_sentence(receiver):
     ):  # fmt: skip
         reply = get(f"{receiver.url}/api/v1/costs/{name}", "", **query)
         assert reply.status == 400 and word in reply.json["detail"], (name, query)
+
+
+def test_the_command_line_prints_each_report(receiver):
+    card(receiver, "openai", "gpt-5", prices=GPT_5)
+    used_by(receiver, {"ann": 4, "bob": 1, None: 1}, when="2026-10-02T12:00:00")
+    use(receiver, {"cache_read": 8}, attributes_of("openai", "nobody-knows"), "2026-10-02T12:00:00")
+    costs(receiver)
+
+    def printed(*words):
+        done = run_cli("cost", *words, "--from", "2026-10-01", "--to", "2026-11-01", "--url", receiver.url)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    top = printed("top")
+    assert "66.67 %" in top and "83.33 %" in top and "unattributed: 10 USD (16.67 %)" in top
+    assert "no price: nobody-knows, 8 token" in top
+    assert "gini" in printed("distribution") and "80.00 %" in printed("distribution")
+    assert "2026-10-02" in printed("trend")
+    economics = printed("unit-economics")
+    assert "active users: 2" in economics and "of 8 cached tokens nobody knows what they saved" in economics
+    for name in ("top", "distribution", "trend", "unit-economics"):
+        found = json.loads(printed(name, "--json"))
+        assert found["totals"][0]["cost"] == "60" and found["unpricedModels"][0]["model"] == "nobody-knows"
+    misplaced = run_cli("cost", "--org", "acme", "top", "--url", receiver.url)
+    assert misplaced.returncode == 2 and "behind 'top'" in misplaced.stderr
+    assert run_cli("cost", "top", "--limit", "0", "--url", receiver.url).returncode == 2
+    refused = run_cli("cost", "top", "--group-by", "day", "--url", receiver.url)
+    assert refused.returncode == 1 and "groupBy" in refused.stderr
