@@ -25,9 +25,11 @@ from tallystick_receiver.otlp.routes import Otlp, content_type_of
 from tallystick_receiver.query.alert_routes import AlertRoutes
 from tallystick_receiver.query.allowance_routes import AllowanceRoutes
 from tallystick_receiver.query.asking import Desk
+from tallystick_receiver.query.balance_routes import BalanceRoutes
 from tallystick_receiver.query.breakdown_routes import BreakdownRoutes
 from tallystick_receiver.query.completeness_routes import Books, CompletenessRoutes
 from tallystick_receiver.query.cost_export_routes import CostExportRoutes
+from tallystick_receiver.query.cost_forecast_routes import CostForecastRoutes
 from tallystick_receiver.query.cost_routes import CostRoutes
 from tallystick_receiver.query.cost_subject_routes import CostSubjectRoutes
 from tallystick_receiver.query.cost_trend_routes import CostTrendRoutes
@@ -35,11 +37,14 @@ from tallystick_receiver.query.definition_routes import DefinitionRoutes
 from tallystick_receiver.query.delivery_routes import DeliveryRoutes
 from tallystick_receiver.query.event_routes import EventRoutes, Feed
 from tallystick_receiver.query.export_routes import ExportRoutes
+from tallystick_receiver.query.forecast_routes import UsageForecastRoutes
 from tallystick_receiver.query.health import health
 from tallystick_receiver.query.month_routes import MonthRoutes
 from tallystick_receiver.query.problem import answer, problem
 from tallystick_receiver.query.quarantine_routes import QuarantineRoutes
 from tallystick_receiver.query.rate_routes import RateRoutes
+from tallystick_receiver.query.reconciliation_routes import ReconciliationRoutes
+from tallystick_receiver.query.refill_routes import RefillRoutes
 from tallystick_receiver.query.subscription_routes import SubscriptionRoutes
 from tallystick_receiver.query.summary_routes import SummaryRoutes
 from tallystick_receiver.query.threshold_routes import ThresholdRoutes
@@ -52,6 +57,7 @@ from tallystick_receiver.settings import Settings
 from tallystick_receiver.store.audit import Audit
 from tallystick_receiver.store.balance import Patience, balancer
 from tallystick_receiver.store.costing import pricer
+from tallystick_receiver.store.credits import refiller
 from tallystick_receiver.store.database import Database
 from tallystick_receiver.store.duty import Duty
 from tallystick_receiver.store.evaluate import evaluator
@@ -70,10 +76,10 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class _Routes(Protocol):
-    """Some paths of the API."""
+    """Whatever answers under some paths."""
 
     def add_to(self, router: web.UrlDispatcher) -> None:
-        """Register them."""
+        """Register the routes."""
 
 
 class NotLoopbackError(Exception):
@@ -107,9 +113,7 @@ class Receiver:
             points_per_commit_max=settings.points_per_commit_max, answer_seconds_max=settings.answer_seconds_max,
         )  # fmt: skip
         self.audit = Audit(database, self.telemetry, seconds=settings.audit_seconds, now_ns=now_ns)
-        patience = Patience(
-            grace=timedelta(seconds=settings.gap_grace_seconds), late=timedelta(seconds=settings.late_seconds_max)
-        )
+        patience = _patience(settings)
         self._outside = outside = Outside(permits_private=settings.deliver_private_addresses)
         self._duties = (
             evaluator(
@@ -118,6 +122,7 @@ class Receiver:
             ),
             told(database, settings, now_ns),
             balancer(database, self.telemetry, patience, seconds=settings.balance_seconds, now_ns=now_ns),
+            refiller(database, self.telemetry, seconds=settings.refill_seconds, now_ns=now_ns),
             roller(database, self.telemetry, seconds=settings.roll_seconds, rows_max=settings.roll_rows_max),
             _pricer(database, self.telemetry, settings, now_ns),
             upkeep(database, self.telemetry, storage_plan(settings), seconds=settings.upkeep_seconds, now_ns=now_ns),
@@ -135,7 +140,7 @@ class Receiver:
             hold_seconds=settings.level_hold_seconds,
         )  # fmt: skip
         self._routes: tuple[_Routes, ...] = (
-            UsageRoutes(desk), BreakdownRoutes(desk), SummaryRoutes(desk),
+            UsageRoutes(desk), BreakdownRoutes(desk), SummaryRoutes(desk), *reckoning(desk, self.gate, now_ns),
             ExportRoutes(desk, exports_max=settings.exports_max, seconds_max=settings.export_seconds_max),
             CompletenessRoutes(books, self.gate, now_ns=now_ns), *_cost_routes(desk, self.gate, settings, now_ns),
             QuarantineRoutes(database, self.gate, self._otlp.replay, now_ns=now_ns),
@@ -270,6 +275,12 @@ def told(database: Database, settings: Settings, now_ns: Callable[[], int]) -> D
     )  # fmt: skip
 
 
+def _patience(settings: Settings) -> Patience:
+    return Patience(
+        grace=timedelta(seconds=settings.gap_grace_seconds), late=timedelta(seconds=settings.late_seconds_max)
+    )
+
+
 def storage_plan(settings: Settings) -> StoragePlan:
     """What the settings say about the storage."""
     return StoragePlan(
@@ -280,6 +291,14 @@ def storage_plan(settings: Settings) -> StoragePlan:
         chunk=timedelta(hours=settings.points_chunk_hours),
         columnstore_after=timedelta(days=settings.columnstore_after_days),
         events=timedelta(days=settings.keep_events_days) if settings.keep_events_days else None,
+    )  # fmt: skip
+
+
+def reckoning(desk: Desk, gate: Gate, now_ns: Callable[[], int]) -> tuple[_Routes, ...]:
+    """What usage will come to, whether a provider's bill agrees, and what is left of what was granted."""
+    return (
+        UsageForecastRoutes(desk), CostForecastRoutes(desk), ReconciliationRoutes(desk, gate),
+        BalanceRoutes(desk.database, gate, now_ns=now_ns), RefillRoutes(desk.database, gate, now_ns=now_ns),
     )  # fmt: skip
 
 

@@ -32,6 +32,7 @@ COUNTERS: Final = {
     "collections.balanced": "announced collections that were found whole, or given up as gaps",
     "thresholds.evaluated": "thresholds evaluated for a period, because its usage changed or five minutes went by",
     "thresholds.crossed": "levels of thresholds that were reached or retracted, with an event each",
+    "credits.refilled": "refills of credits booked",
     "costs.written": "rows of cost written, changed or deleted, because usage or rates changed",
     "deliveries.delivered": "deliveries of events that arrived",
     "deliveries.failed": "attempts to deliver that failed",

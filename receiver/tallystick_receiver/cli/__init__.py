@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 import click
 
+from tallystick_receiver.cli.balances import balances
 from tallystick_receiver.cli.config import config_command
 from tallystick_receiver.cli.cost import cost_command, costs
 from tallystick_receiver.cli.cost_reports import reports
@@ -15,11 +16,13 @@ from tallystick_receiver.cli.deliveries import deliveries
 from tallystick_receiver.cli.doctor import doctor_command
 from tallystick_receiver.cli.events import events
 from tallystick_receiver.cli.export import export_command
+from tallystick_receiver.cli.forecast import forecast_command
 from tallystick_receiver.cli.keys import keys
 from tallystick_receiver.cli.metrics import metrics
 from tallystick_receiver.cli.migrate import migrate_command
 from tallystick_receiver.cli.rates import rates
 from tallystick_receiver.cli.rebuild import rebuild_command
+from tallystick_receiver.cli.reconcile import reconcile
 from tallystick_receiver.cli.record import record_command
 from tallystick_receiver.cli.serve import serve_command
 from tallystick_receiver.cli.thresholds import thresholds
@@ -40,7 +43,7 @@ def main() -> None:
 for command in (
     serve_command, demo_command, migrate_command, keys, usage_command, export_command, verify_command, rebuild_command,
     doctor_command, config_command, record_command, metrics, thresholds, events, webhooks,
-    deliveries, rates, cost_command, costs,
+    deliveries, rates, cost_command, costs, forecast_command, reconcile, balances,
 ):  # fmt: skip
     main.add_command(command)
 for report in reports:

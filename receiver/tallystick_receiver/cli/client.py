@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import aiohttp
@@ -27,10 +27,35 @@ class Client:
         Raises:
             click.ClickException: the receiver says no; the sentence is its own.
         """
-        given = {name.rstrip("_"): value for name, value in query.items() if value is not None}
+        given = [(name.rstrip("_"), value) for name, value in query.items() if value is not None]
+        return await self._call(method, path, given, json=body)
+
+    async def ask(self, path: str, query: Sequence[tuple[str, str]]) -> dict[str, Any]:
+        """One question, whose parameters may be repeated.
+
+        Raises:
+            click.ClickException: the receiver says no; the sentence is its own.
+        """
+        return await self._call("GET", path, query)
+
+    async def send_file(self, path: str, query: Sequence[tuple[str, str]], content: bytes) -> dict[str, Any]:
+        """Send a file as it is.
+
+        Raises:
+            click.ClickException: the receiver says no; the sentence is its own.
+        """
+        return await self._call("POST", path, query, data=content)
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        query: Sequence[tuple[str, str]],
+        **body: Any,
+    ) -> dict[str, Any]:
         async with (
             aiohttp.ClientSession(timeout=_TIMEOUT, headers=self._headers) as session,
-            session.request(method, self._url + path, json=body, params=given) as reply,
+            session.request(method, self._url + path, params=query, **body) as reply,
         ):
             found: dict[str, Any] = await reply.json(content_type=None) or {}
             if reply.status >= _ERROR:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any, Final, TypeVar
 
 import aiohttp
@@ -61,8 +61,8 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
         raise click.ClickException(str(error) or type(error).__name__) from None
 
 
-def show(rows: list[dict[str, Any]], *, as_json: bool) -> None:
-    """Print rows as a table, or as JSON."""
+def show(rows: list[dict[str, Any]], *, as_json: bool, figures: Collection[str] = _FIGURES) -> None:
+    """Print rows as a table, whose figures are aligned, or as JSON."""
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
         return
@@ -71,7 +71,7 @@ def show(rows: list[dict[str, Any]], *, as_json: bool) -> None:
         return
     shown = Table(box=None, header_style="bold")
     for name in rows[0]:
-        shown.add_column(name, overflow="fold", justify="right" if name in _FIGURES else "left")
+        shown.add_column(name, overflow="fold", justify="right" if name in figures else "left")
     for row in rows:
         shown.add_row(*("" if value is None else str(value) for value in row.values()))
     Console().print(shown)

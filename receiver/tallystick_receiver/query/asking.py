@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tallystick_receiver.access import Access, Gate
     from tallystick_receiver.query.completeness_routes import Books
     from tallystick_receiver.question import Question
+    from tallystick_receiver.store.completeness import Completeness
     from tallystick_receiver.store.database import Database
 
 
@@ -96,4 +97,12 @@ class Desk:
         Raises:
             Unavailable: the database is out of reach.
         """
-        return in_short(await self._books.read(question, caller.now), caller.access.org)
+        return in_short(await self.books_of(question, caller), caller.access.org)
+
+    async def books_of(self, question: Question, caller: Caller) -> Completeness:
+        """What is known of the completeness of an answer that is read afterwards.
+
+        Raises:
+            Unavailable: the database is out of reach.
+        """
+        return await self._books.read(question, caller.now)

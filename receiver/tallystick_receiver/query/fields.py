@@ -20,6 +20,7 @@ Choice = TypeVar("Choice", bound=StrEnum)
 _LIMIT_DEFAULT: Final = 100
 _LIMIT_MAX: Final = 1000
 _DIGITS_MAX: Final = 40
+_NUMBER_DIGITS_MAX: Final = 18
 
 
 class Fields:
@@ -86,6 +87,15 @@ class Fields:
         if len(number.as_tuple().digits) > _DIGITS_MAX or abs(number.adjusted()) > _DIGITS_MAX:
             raise InvalidQuestion(f"{name} has more than {_DIGITS_MAX} digits")
         return number
+
+    def signed_decimal(self, name: str) -> Decimal:
+        """A number other than 0, which may be negative, as a number or as a text."""
+        value = self._content.get(name)
+        text = str(value).strip() if isinstance(value, str | int | Decimal) and not isinstance(value, bool) else ""
+        if not text.startswith("-"):
+            return self.decimal(name)
+        self._content[name] = text[1:]
+        return -self.decimal(name)
 
     def flag(self, name: str, *, default: bool) -> bool:
         """True or false."""
@@ -221,3 +231,13 @@ def cursor_parameter(request: web.Request, parts: int) -> tuple[str, ...] | None
     if not isinstance(found, list) or len(found) != parts or not all(isinstance(part, str) for part in found):
         raise InvalidQuestion("cursor is not one that was given out")
     return tuple(checked(part, "cursor", 1024) for part in found)
+
+
+def number_cursor(request: web.Request) -> int | None:
+    """The number that `cursor_text` was made of, None at the first page."""
+    found = cursor_parameter(request, 1)
+    if found is None:
+        return None
+    if not found[0].isascii() or not found[0].isdigit() or len(found[0]) > _NUMBER_DIGITS_MAX:
+        raise InvalidQuestion("cursor is not one that was given out")
+    return int(found[0])
