@@ -20,7 +20,7 @@ from tallystick_receiver.identity import org_id_of
 from tallystick_receiver.question import Question
 from tallystick_receiver.store.cost_subjects import read_subjects
 from tallystick_receiver.store.database import Database
-from tallystick_receiver.trend import line_through
+from tallystick_receiver.trend import line_of
 
 HOUR = datetime(2026, 10, 5, 7, tzinfo=UTC)
 USERS = [None, *(f"u{n}" for n in range(30)), 'o"B\\é\n\u0001', ""]
@@ -148,7 +148,7 @@ def test_ranks_shares_and_gini_are_those_of_brute_force(real, wanted, limit):
 
 @given(st.lists(st.decimals(-(10**9), 10**9, places=6), max_size=30))
 def test_a_line_is_the_one_with_the_least_squares(values):
-    line = line_through(values)
+    line = line_of(values)
     if line is None:
         assert len(values) < 3
         return

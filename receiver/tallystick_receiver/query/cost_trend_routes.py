@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tallystick_receiver.costs import WIDE, Sum, share, sums
 from tallystick_receiver.errors import InvalidQuestion
+from tallystick_receiver.forecast import rounded
 from tallystick_receiver.pricing import State
 from tallystick_receiver.query.cost_routes import (
     asked_content,
@@ -21,7 +22,7 @@ from tallystick_receiver.query.json_answer import bucket_text
 from tallystick_receiver.query.params import Words
 from tallystick_receiver.query.problem import answer
 from tallystick_receiver.store.costs import Costs, read_costs_and_unpriced
-from tallystick_receiver.trend import buckets_of, line_through, rounded
+from tallystick_receiver.trend import buckets_of, direction_of, line_of
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -112,9 +113,9 @@ def _rows(
 
 
 def _trend(currency: str | None, complete: Sequence[Decimal]) -> dict[str, Any]:
-    line = line_through(complete)
+    line = line_of(complete)
     return {
-        "currency": currency, "direction": None if line is None else line.direction, "buckets": len(complete),
+        "currency": currency, "direction": None if line is None else direction_of(line), "buckets": len(complete),
         "changePerBucket": None if line is None else number_text(rounded(line.slope)),
         "r2": None if line is None or line.r2 is None else number_text(rounded(line.r2)),
     }  # fmt: skip
