@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from tallystick_receiver.definitions import Aggregation, MetricDefinition, SeenMetric, definition_id
+from tallystick_receiver.definitions import SAMPLED, Aggregation, MetricDefinition, SeenMetric, definition_id
 from tallystick_receiver.events import Event, EventType, new_event
 from tallystick_receiver.periods import BEGIN_OF_TIME, Reset
 from tallystick_receiver.store.events import write_events
@@ -80,6 +81,7 @@ async def write_definition(connection: asyncpg.Connection, definition: MetricDef
     """
     key, org = definition.key, definition.org
     starts = await keep(connection, key, org, definition.dimensions, definition.updated_at, is_there=True)
+    await connection.execute(statement("note_sampling"), key, definition.aggregation in SAMPLED)
     row = await connection.fetchrow(
         statement("write_definition"), definition.key, definition.org, definition.name, definition.description,
         definition.unit, definition.aggregation.value, definition.reset.value, definition.updated_at, definition.id,
@@ -100,7 +102,15 @@ async def delete_definition(connection: asyncpg.Connection, key: str, org: str |
         now: the time.
     """
     await keep(connection, key, org, None, now, is_there=False)
+    await connection.execute(statement("note_sampling"), key, False)  # noqa: FBT003 - a parameter of the statement
     await connection.execute(statement("delete_definition"), key, org)
+
+
+async def is_recorded(connection: asyncpg.Connection, metrics: Iterable[SeenMetric]) -> bool:
+    """Whether records brought some of these metrics, so that a definition says what further ones are."""
+    ids = [metric.metric_id for metric in metrics]
+    found: bool = await connection.fetchval(statement("is_recorded"), ids)
+    return found
 
 
 async def read_seen(connection: asyncpg.Connection) -> list[SeenMetric]:
