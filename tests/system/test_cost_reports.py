@@ -1,11 +1,13 @@
 """Reports of cost, black box: who costs most, how cost is spread, what one of anything costs, and where it goes."""
 
 import json
+from decimal import Context, Decimal
 
 import pytest
 from conftest import run_cli
-from otlp import get
+from otlp import get, send
 from pricing import PATIENT, attributes_of, card, costs, use
+from waiting import wait_until
 
 GPT_5 = {"input_uncached": "1.25", "cache_read": "0.125", "output": "10"}
 GPT = attributes_of("openai", "gpt-5")
@@ -214,6 +216,56 @@ def test_tenants_do_not_mix_in_reports(start_receiver, database_url):
         assert get(f"{receiver.url}/api/v1/costs/{name}", "").status == 401, name
     assert report(receiver, "unit-economics", keys["two"])["activeUsers"] == 1
     assert report(receiver, "unit-economics", keys["two"])["rows"][0]["cacheSaving"]["net"] == "1.125"
+
+
+def test_every_grouping_adds_up_to_the_total_and_no_subject_is_lost(receiver):
+    card(receiver, "openai", "gpt-5", prices={"input_uncached": "1.23456789", "output": "0.0028"})
+    card(receiver, "openai", "gpt-5", prices={"input_uncached": "3.3"}, orgId="two", perUnits="7")
+    names = ("project.id", "user.id", "gen_ai.conversation.id", "app.feature", "gen_ai.agent.name", "llm.root_id")
+    for n in range(12):
+        known = {name: f"{name}-{n % (2 + at)}" for at, name in enumerate(names) if (n + at) % 4}
+        use(
+            receiver, {"input_uncached": 1_000_003 + n, "output": 7 * n + 1},
+            GPT | {"org.id": ("one", "two")[n % 2], "region": "eu"} | known, f"2026-11-{9 + n:02}T23:30:00",
+        )  # fmt: skip
+    whole = Decimal(costs(receiver)["totals"][0]["cost"])
+    groups = "user conversation feature agent root project org model provider kind tier region source grade category"
+    for group in (*groups.split(), "org,user", "user,feature"):
+        rows = costs(receiver, groupBy=group)["rows"]
+        assert _added(row["cost"] for row in rows) == whole, group
+        answer = report(receiver, "top", groupBy=group, limit=1000)
+        nobody = [one["cost"] for one in answer["unattributed"]]
+        assert _added([*(row["cost"] for row in answer["rows"]), *nobody]) == whole, group
+        spread = report(receiver, "distribution", groupBy=group)["rows"]
+        assert _added([*(row["cost"] for row in spread), *nobody]) == whole, group
+    for unit in ("day", "week", "month"):
+        for zone in ("UTC", "Asia/Kolkata", "America/St_Johns", "Pacific/Auckland"):
+            rows = report(receiver, "trend", groupBy=unit, tz=zone, start="2026-10-30", end="2026-12-02")["rows"]
+            assert _added(row["cost"] for row in rows) == whole, (unit, zone)
+
+
+def _added(costs_):
+    wide = Context(prec=200)
+    total = Decimal(0)
+    for one in costs_:
+        total = wide.add(total, Decimal(one))
+    return total
+
+
+def test_what_caches_saved_in_a_closed_month_stays_what_it_was(receiver):
+    card(receiver, "openai", "gpt-5", prices=GPT_5)
+    use(receiver, {"cache_read": 1_000_000}, GPT, "2026-09-10T12:00:00")
+    costs(receiver)
+    assert send("POST", receiver.url + "/api/v1/costs/months/2026-09/close").status == 202
+    months = receiver.url + "/api/v1/costs/months"
+    wait_until(lambda: get(months).json["months"][0]["state"] == "closed", 20, "the month to be closed")
+    card(receiver, "openai", "gpt-5", prices=GPT_5 | {"input_uncached": "100"}, replace=True)
+    use(receiver, {"cache_read": 1_000_000}, GPT, "2026-10-10T12:00:00")
+    saved = [
+        report(receiver, "unit-economics", start=start, end=end)["rows"][0]["cacheSaving"]["net"]
+        for start, end in (("2026-09-01", "2026-10-01"), ("2026-10-01", "2026-11-01"))
+    ]
+    assert saved == ["1.125", "99.875"]
 
 
 def test_nothing_used_is_an_empty_report(receiver):
