@@ -19,7 +19,7 @@ DECILES: Final = tuple(range(100, 1000, 100))
 PERCENTILES: Final = (500, 900, 950, 990)
 THOUSANDTHS: Final = tuple(sorted({*DECILES, *PERCENTILES}))
 """Of the subjects: where the order is read."""
-_MEDIAN, _P95 = 500, 950
+_MEDIAN: Final = 500
 _TIMES_MEDIAN: Final = 3
 _QUOTIENT: Final = Context(prec=12)
 
@@ -48,6 +48,7 @@ class Spread:
         cost: of all of them.
         weighted: the sum of place times cost.
         top_1, top_10: what the costliest ceil(n / 100) and ceil(n / 10) cost together.
+        below_top_5: the most that one costs who is not among the costliest ceil(n / 20); None of a single subject.
         marks: by thousandths of the subjects (THOUSANDTHS).
     """
 
@@ -59,6 +60,7 @@ class Spread:
     most: Decimal
     top_1: Decimal
     top_10: Decimal
+    below_top_5: Decimal | None
     marks: Mapping[int, Mark]
 
     @property
@@ -87,9 +89,20 @@ class Spread:
         ]
         return [ends[0], *inner, ends[1]]
 
+    @property
+    def outlier_above(self) -> Decimal | None:
+        """Who costs more is an outlier: above the 95 % below and above three times the median; None of a single one.
+
+        Either alone would flag somebody anywhere. Of few subjects it is not the 95th percentile that counts, since the
+        costliest of fewer than twenty is that percentile, and could never be above it.
+        """
+        if self.below_top_5 is None:
+            return None
+        return max(self.below_top_5, WIDE.multiply(Decimal(_TIMES_MEDIAN), self.marks[_MEDIAN].cost))
+
     def is_outlier(self, cost: Decimal) -> bool:
-        """Above the 95th percentile and above three times the median: either alone would flag somebody anywhere."""
-        return cost > self.marks[_P95].cost and cost > WIDE.multiply(Decimal(_TIMES_MEDIAN), self.marks[_MEDIAN].cost)
+        """Whether a subject that costs so much is one."""
+        return self.outlier_above is not None and cost > self.outlier_above
 
 
 def per(cost: Decimal, number: Decimal) -> Decimal:

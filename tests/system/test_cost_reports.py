@@ -42,7 +42,7 @@ def test_the_costliest_users_come_first_with_their_shares_and_what_is_nobodys(re
     assert [(r["user"], r["cost"], r["share"], r["cumulativeShare"]) for r in answer["rows"]] == [
         ("ann", "50", "0.5", "0.5"), ("bob", "30", "0.3", "0.8")
     ]  # fmt: skip
-    assert answer["subjects"] == [{"currency": "USD", "count": 3, "cost": "90", "median": "30", "p95": "50"}]
+    assert answer["subjects"] == [{"currency": "USD", "count": 3, "cost": "90", "median": "30", "outlierAbove": "90"}]
     assert [(u["cost"], u["share"]) for u in answer["unattributed"]] == [("10", "0.1")]
     assert [(u["model"], u["quantity"]) for u in answer["unpricedModels"]] == [("nobody-knows", "250000")]
     assert answer["pricedUntil"] == answer["to"]
@@ -60,12 +60,16 @@ def test_growth_is_against_the_own_mean_of_the_four_weeks_before(receiver):
     assert {row["growth"] for row in later["rows"]} == {None}, "nothing is known of before"
 
 
-def test_an_outlier_is_above_the_95th_percentile_and_above_three_medians(receiver):
+def test_an_outlier_is_above_the_other_95_percent_and_above_three_medians(receiver):
     card(receiver, "openai", "gpt-5", prices=GPT_5)
     used_by(receiver, {f"u{n}": 1 for n in range(19)} | {"whale": 3})
     assert not any(row["isOutlier"] for row in report(receiver, "top")["rows"]), "three medians are not more than three"
     used_by(receiver, {"whale": 0.000001}, when="2026-11-11T12:00:00")
     assert [row["user"] for row in report(receiver, "top")["rows"] if row["isOutlier"]] == ["whale"]
+    few = report(receiver, "top", **{"attr.user.id": ["u1", "u2", "whale"]})["rows"]
+    assert [row["user"] for row in few if row["isOutlier"]] == ["whale"], "of three users one may stand out, too"
+    [alone] = report(receiver, "top", **{"attr.user.id": "whale"})["rows"]
+    assert not alone["isOutlier"]
 
 
 def test_a_distribution_says_how_uneven_it_is(receiver):

@@ -110,7 +110,7 @@ def _named(one: Subject, question: Question) -> dict[str, str | None]:
 def _whole(spread: Spread) -> dict[str, Any]:
     return {
         "currency": spread.currency, "count": spread.subjects, "cost": number_text(spread.cost),
-        "median": number_text(spread.marks[500].cost), "p95": number_text(spread.marks[950].cost),
+        "median": number_text(spread.marks[500].cost), "outlierAbove": number_text(spread.outlier_above),
     }  # fmt: skip
 
 

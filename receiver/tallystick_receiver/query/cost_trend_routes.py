@@ -58,7 +58,7 @@ class CostTrendRoutes:
         rows: list[dict[str, Any]] = []
         trends = []
         for currency, by_bucket in _series(costs, question).items():
-            shown, complete = _rows(question, currency, by_bucket, over)
+            shown, complete = _rows(question, currency, by_bucket, over, caller.now)
             rows += shown
             trends.append(_trend(currency, complete))
         return answer({
@@ -84,9 +84,9 @@ def _series(costs: Costs, question: Question) -> dict[str | None, dict[str, Sum]
 
 
 def _rows(
-    question: Question, currency: str | None, by_bucket: dict[str, Sum], over: datetime
+    question: Question, currency: str | None, by_bucket: dict[str, Sum], over: datetime, now: datetime
 ) -> tuple[list[dict[str, Any]], list[Decimal]]:
-    """A row for each bucket, and the costs of those that are whole, from the first with any on.
+    """A row for each bucket that has begun, and the costs of those that are whole, from the first with any on.
 
     Where nothing was used the cost is 0; where what was used has no price it is not known.
     """
@@ -96,6 +96,8 @@ def _rows(
     before: Decimal | None = None
     for start, end in buckets_of(question):
         name = bucket_text(start.astimezone(question.zone), unit)
+        if start >= now and name not in by_bucket:
+            continue
         one = by_bucket.get(name, Sum(currency=currency))
         cost = one.cost if one.cost is not None or one.unpriced else _NOTHING
         is_complete = start >= question.start and end <= over

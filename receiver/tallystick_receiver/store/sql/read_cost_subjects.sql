@@ -24,7 +24,8 @@ WITH cost_row AS MATERIALIZED (
     SELECT currency, max(subjects) AS subjects, sum(cost) AS cost, sum(place * cost) AS weighted,
            min(cost) AS least, max(cost) AS most,
            sum(cost) FILTER (WHERE place > subjects - (subjects + 99) / 100) AS top_1,
-           sum(cost) FILTER (WHERE place > subjects - (subjects + 9) / 10) AS top_10
+           sum(cost) FILTER (WHERE place > subjects - (subjects + 9) / 10) AS top_10,
+           max(cost) FILTER (WHERE place <= subjects - (subjects + 19) / 20) AS below_top_5
     FROM ordered
     GROUP BY currency
 ), mark AS (
