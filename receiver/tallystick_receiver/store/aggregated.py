@@ -22,7 +22,7 @@ from tallystick_receiver.errors import InvalidQuestion
 from tallystick_receiver.events import Event, EventType, new_event
 from tallystick_receiver.holding import Hold
 from tallystick_receiver.periods import Period
-from tallystick_receiver.store.database import READING
+from tallystick_receiver.store.database import READING, set_locally
 from tallystick_receiver.store.definitions import define_seen, read_definitions, read_seen
 from tallystick_receiver.store.events import write_events
 from tallystick_receiver.store.figures import Reading, Used, read_figures
@@ -79,8 +79,7 @@ async def tell_aggregated(
         due = await connection.fetch(statement("read_due_periods"), closing.now - closing.grace, _PERIODS_MAX)
         if not due:
             return 0
-        for name, value in READING.items():
-            await connection.execute("SELECT set_config($1, $2, true)", name, value)
+        await set_locally(connection, READING)
         meanings = await _read_meanings(connection, closing.now)
         groups: dict[tuple[str, datetime, datetime], list[asyncpg.Record]] = defaultdict(list)
         for row in due:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import asyncpg
 
 _ALL: Final = 2**31
+_PLAIN: Final = ("key", "org", "name", "description", "unit", "unique", "is_seen", "created_at", "updated_at")
 
 
 async def define_seen(connection: asyncpg.Connection, now: datetime) -> None:
@@ -27,7 +28,7 @@ async def define_seen(connection: asyncpg.Connection, now: datetime) -> None:
     columns = zip(*((definition_id(m.key, None), m.key, m.unit, *_natural(m)) for m in seen), strict=True)
     async with connection.transaction():
         fresh = await connection.fetch(statement("define_seen"), *columns, now)
-        await write_events(connection, [_defined(_definition(row), now) for row in fresh])
+        await write_events(connection, [_defined(definition_of(row), now) for row in fresh])
 
 
 def _natural(metric: SeenMetric) -> tuple[str, str]:
@@ -52,7 +53,7 @@ async def read_definitions(
     """
     await define_seen(connection, now)
     rows = await connection.fetch(statement("read_definitions"), org, key, number, *(after or (None, None)), limit)
-    return [_definition(row) for row in rows]
+    return [definition_of(row) for row in rows]
 
 
 async def definition_for(
@@ -66,7 +67,7 @@ async def definition_for(
         found = await connection.fetch(statement("read_definitions"), org, key, None, None, None, _ALL)
         rows = [row for row in found if row["org"] in (None, org)]
         if rows:
-            return _definition(rows[-1])
+            return definition_of(rows[-1])
         if not attempt:
             await define_seen(connection, now)
     return None
@@ -87,7 +88,7 @@ async def write_definition(connection: asyncpg.Connection, definition: MetricDef
         definition.unit, definition.aggregation.value, definition.reset.value, definition.updated_at, definition.id,
         definition.unique, definition.dimensions, starts,
     )  # fmt: skip
-    written = _definition(row)
+    written = definition_of(row)
     await write_events(connection, [_defined(written, definition.updated_at)])
     return written
 
@@ -136,13 +137,14 @@ def _defined(definition: MetricDefinition, now: datetime) -> Event:
     return new_event(EventType.METRIC_DEFINED, org=definition.org, at=now, content=definition_content(definition))
 
 
-def _definition(row: asyncpg.Record) -> MetricDefinition:
+def definition_of(row: asyncpg.Record) -> MetricDefinition:
+    """A row that has the columns of read_definitions.sql, maybe among others."""
     dimensions, starts = row["dimensions"], row["dimensions_from"]
-    return MetricDefinition(**{
-        **row, "aggregation": Aggregation(row["aggregation"]), "reset": Reset(row["reset"]),
-        "dimensions": None if dimensions is None else tuple(dimensions),
-        "dimensions_from": None if starts == BEGIN_OF_TIME else starts,
-    })  # fmt: skip
+    return MetricDefinition(
+        **{name: row[name] for name in _PLAIN}, aggregation=Aggregation(row["aggregation"]), reset=Reset(row["reset"]),
+        dimensions=None if dimensions is None else tuple(dimensions),
+        dimensions_from=None if starts == BEGIN_OF_TIME else starts,
+    )  # fmt: skip
 
 
 def _time(time: datetime) -> str:
