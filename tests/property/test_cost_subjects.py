@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import pytest
 from conftest import fresh_database
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tallystick_receiver.distribution import THOUSANDTHS, place_of
@@ -102,6 +102,9 @@ def gini_by_hand(costs):
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(wanted=histories, limit=st.integers(0, 40))
+@example(
+    wanted=[("u1", False, 1, 5, 0), ("u1", True, 1, 7, -30), ("u1", False, 1, 1, -30), ("u1", True, 1, 9, 0)], limit=5
+)
 def test_ranks_shares_and_gini_are_those_of_brute_force(real, wanted, limit):
     loop, database, connection = real
     org = uuid.uuid4().hex
