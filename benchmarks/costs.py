@@ -21,6 +21,7 @@ from tallystick_receiver.identity import metric_id_of, org_id_of
 
 ROWS, USERS = 300_000, 5_000
 MODELS, KINDS = ("claude-opus-5", "gpt-5"), ("input_uncached", "cache_read", "output")
+REPORTS = ("top?", "distribution?", "distribution?groupBy=conversation&", "trend?", "unit-economics?")
 MONTH = "from=2026-10-01&to=2026-11-01&orgId=acme"
 
 
@@ -103,6 +104,8 @@ def main(argv: list[str] | None = None) -> None:
             print(f"again {record(running, 2, replace=True):.2f} s, {record(running, 3, replace=True):.2f} s |")
             for groups in ("user", "model,kind", "day", "conversation", "user,day"):
                 print(groups, ask(running, f"/api/v1/costs?{MONTH}&groupBy={groups}&limit=100000", 20))
+            for report in REPORTS:
+                print(report, ask(running, f"/api/v1/costs/{report}{MONTH}", 20))
 
 
 if __name__ == "__main__":

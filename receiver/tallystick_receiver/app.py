@@ -34,6 +34,8 @@ from tallystick_receiver.query.completeness_routes import Books, CompletenessRou
 from tallystick_receiver.query.cost_export_routes import CostExportRoutes
 from tallystick_receiver.query.cost_forecast_routes import CostForecastRoutes
 from tallystick_receiver.query.cost_routes import CostRoutes
+from tallystick_receiver.query.cost_subject_routes import CostSubjectRoutes
+from tallystick_receiver.query.cost_trend_routes import CostTrendRoutes
 from tallystick_receiver.query.definition_routes import DefinitionRoutes
 from tallystick_receiver.query.delivery_routes import DeliveryRoutes
 from tallystick_receiver.query.event_routes import EventRoutes, Feed
@@ -49,6 +51,7 @@ from tallystick_receiver.query.refill_routes import RefillRoutes
 from tallystick_receiver.query.subscription_routes import SubscriptionRoutes
 from tallystick_receiver.query.summary_routes import SummaryRoutes
 from tallystick_receiver.query.threshold_routes import ThresholdRoutes
+from tallystick_receiver.query.unit_cost_routes import UnitCostRoutes
 from tallystick_receiver.query.usage_routes import UsageRoutes
 from tallystick_receiver.query.webhook_routes import WebhookRoutes
 from tallystick_receiver.records.routes import PATH as RECORDS_PATH
@@ -260,13 +263,11 @@ def _pricer(database: Database, telemetry: Telemetry, settings: Settings, now_ns
     return pricer(database, telemetry, seconds=settings.cost_seconds, open_for=open_for, now_ns=now_ns)
 
 
-def _cost_routes(
-    desk: Desk, gate: Gate, settings: Settings, now_ns: Callable[[], int]
-) -> tuple[CostRoutes, CostExportRoutes, MonthRoutes, RateRoutes]:
+def _cost_routes(desk: Desk, gate: Gate, settings: Settings, now_ns: Callable[[], int]) -> tuple[_Routes, ...]:
     exports = CostExportRoutes(desk, exports_max=settings.exports_max, seconds_max=settings.export_seconds_max)
     return (
-        CostRoutes(desk), exports, MonthRoutes(desk.database, gate, now_ns=now_ns),
-        RateRoutes(desk.database, gate, now_ns=now_ns),
+        CostRoutes(desk), CostSubjectRoutes(desk), CostTrendRoutes(desk), UnitCostRoutes(desk), exports,
+        MonthRoutes(desk.database, gate, now_ns=now_ns), RateRoutes(desk.database, gate, now_ns=now_ns),
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from conftest import fresh_database
 
 from tallystick_receiver.identity import org_id_of
 from tallystick_receiver.store.database import READING
-from tallystick_receiver.store.statements import statement
+from tallystick_receiver.store.statements import statement, statement_over
 
 FIRST = datetime(2026, 10, 1, tzinfo=UTC)
 ACME = org_id_of("acme")
@@ -42,8 +42,8 @@ def plan(template):
         for text in (FILL, "VACUUM ANALYZE", "SET enable_nestloop = off"):
             loop.run_until_complete(connection.execute(text))
 
-        def explain(name, *arguments):
-            text = "EXPLAIN (FORMAT JSON) " + statement(name)
+        def explain(name, *arguments, over=""):
+            text = "EXPLAIN (FORMAT JSON) " + (statement_over(name, over) if over else statement(name))
             [row] = loop.run_until_complete(connection.fetch(text, *arguments))
             return {scan[1]: scan[0] for scan in scans_of(json.loads(row[0])[0]["Plan"])}
 
@@ -89,3 +89,32 @@ def test_what_is_due_and_what_is_exported_is_read_by_index(plan):
     assert scans["usage_quarter_hourly"] in ("Index Scan", "Index Only Scan", "Bitmap Heap Scan")
     scans = plan("export_costs", [ACME], FIRST, FIRST + timedelta(days=1), ["llm.tokens"], None, "{}")
     assert scans["usage_cost"] in ("Index Scan", "Bitmap Heap Scan")
+
+
+@pytest.mark.parametrize("name", ["read_cost_subjects", "read_costs_of_subjects"])
+def test_who_causes_what_is_read_as_costs_are(plan, name):
+    more = {"read_cost_subjects": ([500, 950], 10), "read_costs_of_subjects": (['[null, null, ["u1"]]'],)}[name]
+    scans = plan(name, *question(FIRST, FIRST + timedelta(days=3)), *more, over="read_costs")
+    assert scans["usage_cost"] in ("Index Scan", "Bitmap Heap Scan")
+    scans = plan(name, *question(FIRST, FIRST, [FIRST]), *more, over="read_costs")
+    assert scans["usage_cost_monthly"] in ("Index Scan", "Bitmap Heap Scan")
+    assert scans.get("usage_cost") in (None, "Index Scan", "Bitmap Heap Scan")
+
+
+def test_what_caches_save_is_read_by_index(plan):
+    end = FIRST + timedelta(days=3)
+    prices = ([ACME], [1], [FIRST], [end], ["USD"], [1])
+    scans = plan("read_cache_costs", [ACME], FIRST, end, ["llm.tokens"], None, "{}", ["cache_read"], *prices)
+    assert scans["usage_cost"] in ("Index Scan", "Bitmap Heap Scan")
+    scans = plan("read_cache_keys", [ACME], ["cache_read"])
+    assert scans["cost_line"] in ("Index Scan", "Bitmap Heap Scan")
+
+
+def test_who_made_requests_is_read_by_index(plan):
+    ranges = ([FIRST], [FIRST + timedelta(days=3)])
+    nothing = (FIRST, FIRST)
+    scans = plan(
+        "count_callers", [ACME], [1], None, None, "UTC", True, False, *nothing, *nothing, *nothing, *ranges, [], [],
+        ["outcome", "user.id", "enduser.id"], "{}", None, "llm.requests", over="read_usage_by_dims",
+    )  # fmt: skip
+    assert scans["usage_quarter_hourly"] in ("Index Scan", "Bitmap Heap Scan")

@@ -11,6 +11,7 @@ import click
 from tallystick_receiver.cli.balances import balances
 from tallystick_receiver.cli.config import config_command
 from tallystick_receiver.cli.cost import cost_command, costs
+from tallystick_receiver.cli.cost_reports import reports
 from tallystick_receiver.cli.deliveries import deliveries
 from tallystick_receiver.cli.doctor import doctor_command
 from tallystick_receiver.cli.events import events
@@ -45,3 +46,5 @@ for command in (
     deliveries, rates, cost_command, costs, forecast_command, reconcile, balances,
 ):  # fmt: skip
     main.add_command(command)
+for report in reports:
+    cost_command.add_command(report)

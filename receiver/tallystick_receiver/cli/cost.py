@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
 
 import aiohttp
 import click
+from click.core import ParameterSource
 
 from tallystick_receiver.cli.client import Client, receiver_options
 from tallystick_receiver.cli.frame import as_json_option, run, show
@@ -16,34 +18,58 @@ _GROUPS: Final = "model, provider, kind, user, conversation, feature, agent, pro
 _MONTHS: Final = "/api/v1/costs/months"
 
 
-@click.command("cost")
-@receiver_options
-@click.option("--org", "orgId", default=None, help="One organisation.")
-@click.option("--project", "projectId", default=None, help="One project of it.")
-@click.option("--type", "types", multiple=True, help="A metric, or a prefix that ends in *; may be repeated.")
-@click.option("--attr", "attributes", multiple=True, help="A dimension's value as key=value; may be repeated.")
-@click.option("--from", "from", default=None, help="RFC 3339 time or date; default: this month.")
-@click.option("--to", "to", default=None, help="RFC 3339 time or date, exclusive.")
+def asking_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Whose cost of what is asked for, when, of which receiver."""
+    for option in (
+        as_json_option,
+        click.option("--tz", default=None, help="IANA time zone of days; default UTC."),
+        click.option("--to", default=None, help="RFC 3339 time or date, exclusive."),
+        click.option("--from", "from", default=None, help="RFC 3339 time or date; default: this month."),
+        click.option("--attr", "attributes", multiple=True, help="A dimension's value as key=value; may be repeated."),
+        click.option("--project", "projectId", default=None, help="One project of it."),
+        click.option("--org", "orgId", default=None, help="One organisation."),
+        receiver_options,
+    ):
+        command = option(command)
+    return command
+
+
+type_option = click.option("--type", "types", multiple=True, help="A metric, or a prefix that ends in *; repeatable.")
+
+
+@click.group("cost", invoke_without_command=True)
+@asking_options
+@type_option
 @click.option("--group-by", "groupBy", default="model", show_default=True, help=_GROUPS)
-@click.option("--tz", default=None, help="IANA time zone of days; default UTC.")
-@as_json_option
-def cost_command(
-    *, url: str, key: str, types: tuple[str, ...], attributes: tuple[str, ...], as_json: bool, **named: str | None
-) -> None:
-    """What usage costs."""
-    query = [(name, value) for name, value in named.items() if value is not None] + [("type", t) for t in types]
+@click.pass_context
+def cost_command(context: click.Context, /, *, as_json: bool, **asked: Any) -> None:
+    """What usage costs, by any group; and reports of it."""
+    if context.invoked_subcommand is not None:
+        before = [name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+        if before:
+            raise click.UsageError(f"options go behind {context.invoked_subcommand!r}")
+        return
+    found = ask("/api/v1/costs", **asked)
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
+        return
+    show([_line(row, found["groupBy"]) for row in found["rows"]], as_json=False)
+    for sentence in sentences(found):
+        click.echo(sentence)
+
+
+def ask(
+    path: str, *, url: str, key: str, attributes: tuple[str, ...], types: tuple[str, ...] = (),
+    **named: str | int | None,
+) -> dict[str, Any]:  # fmt: skip
+    """The answer to a question about cost; what the receiver refuses is exit code 1, with its sentence."""
+    query = [(name, str(value)) for name, value in named.items() if value is not None] + [("type", t) for t in types]
     for attribute in attributes:
         name, equals, value = attribute.partition("=")
         if not equals:
             raise click.UsageError(f"--attr must be like user.id=ann, not {attribute!r}")
         query.append((f"attr.{name}", value))
-    found = run(_get(url.rstrip("/") + "/api/v1/costs", query, key))
-    if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
-        return
-    show([_line(row, found["groupBy"]) for row in found["rows"]], as_json=False)
-    for sentence in _sentences(found):
-        click.echo(sentence)
+    return run(_get(url.rstrip("/") + path, query, key))
 
 
 @click.group("costs")
@@ -86,25 +112,31 @@ def _line(row: dict[str, Any], groups: list[str]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _sentences(found: dict[str, Any]) -> list[str]:
+def sentences(found: dict[str, Any]) -> list[str]:
     """The totals, and what of them is not known."""
     parts = [f"total: {one['cost']} {one['currency']}" for one in found["totals"] if one["cost"] is not None]
     parts += [
         f"unpriced: {one['quantity']} {one['unit'].strip('{}')} of {one['type']}"
-        f" ({_percent(one['share'])}, {one['reason']})"
+        f" ({percent(one['share'])}, {one['reason']})"
         for one in found["unpriced"]
     ]
     parts += [
-        f"unattributed: {one['cost']} {one['currency']} ({_percent(one['share'])})"
+        f"unattributed: {one['cost']} {one['currency']} ({percent(one['share'])})"
         for one in found["unattributed"] if one["cost"] is not None
     ]  # fmt: skip
     parts += [f"{one['grade']}: {one['cost']} {one['currency']}" for one in found["grades"] if one["cost"] is not None]
+    parts += [
+        f"no price: {one['model'] or 'a model that nobody named'}, {one['quantity']} {one['unit'].strip('{}')}"
+        f" ({percent(one['share'])})"
+        for one in found.get("unpricedModels", ())
+    ]
     if found["pricedUntil"] != found["to"]:
         parts.append(f"usage from {found['pricedUntil']} on is not priced yet")
     return parts
 
 
-def _percent(share: str | None) -> str:
+def percent(share: str | None) -> str:
+    """A share, for people."""
     return "?" if share is None else f"{Decimal(share) * 100:.2f} %"
 
 

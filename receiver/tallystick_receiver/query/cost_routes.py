@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.quantity import text_of
-from tallystick_receiver.costs import CostRow, Sum, share, sums
+from tallystick_receiver.costs import WIDE, CostRow, Sum, share, sums
 from tallystick_receiver.pricing import State
 from tallystick_receiver.query.json_answer import bucket_text, rfc3339
 from tallystick_receiver.query.paging import PARAMETERS, cut, page_of
@@ -43,12 +43,19 @@ class CostRoutes:
         rows.sort(key=_order(question))
         shown, following = cut(rows, page, _order(question))
         return answer({
-            **({} if question.org is None else {"orgId": question.org}),
-            **({} if question.project is None else {"projectId": question.project}),
-            "from": rfc3339(question.start), "to": rfc3339(question.end), "timeZone": question.zone.key,
-            "groupBy": list(question.group_by), "rows": list(shown), **totals_content(costs),
+            **asked_content(question), "rows": list(shown), **totals_content(costs),
             **({} if following is None else {"nextCursor": following}),
         })  # fmt: skip
+
+
+def asked_content(question: Question) -> dict[str, Any]:
+    """The question, as an answer repeats it."""
+    return {
+        **({} if question.org is None else {"orgId": question.org}),
+        **({} if question.project is None else {"projectId": question.project}),
+        "from": rfc3339(question.start), "to": rfc3339(question.end), "timeZone": question.zone.key,
+        "groupBy": list(question.group_by),
+    }  # fmt: skip
 
 
 def grouped(rows: list[CostRow], question: Question) -> list[tuple[tuple[object, ...], Sum]]:
@@ -63,8 +70,8 @@ def totals_content(costs: Costs) -> dict[str, Any]:
     whole = {one.currency: one.cost for one in totals}
     unattributed = [
         {
-            "currency": one.currency, "cost": _text(one.cost), "quantities": _quantities(one),
-            "share": _text(share(one.cost, whole[one.currency] or one.cost)) if one.cost is not None else None,
+            "currency": one.currency, "cost": number_text(one.cost), "quantities": _quantities(one),
+            "share": number_text(share(one.cost, whole[one.currency] or one.cost)) if one.cost is not None else None,
         }
         for _, one in sums(((), row) for row in lost)
     ]  # fmt: skip
@@ -73,7 +80,7 @@ def totals_content(costs: Costs) -> dict[str, Any]:
         "totals": [sum_content(one) for one in totals],
         "unpriced": [
             {"type": metric, "unit": unit, "reason": state.value, "quantity": text_of(quantity),
-             "share": _text(share(quantity, _whole(totals, metric, unit)))}
+             "share": number_text(share(quantity, _whole(totals, metric, unit)))}
             for (metric, unit, state), quantity in sorted(first.unpriced.items())
         ],
         "unattributed": unattributed,
@@ -91,11 +98,30 @@ def totals_content(costs: Costs) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def unpriced_models(models: list[CostRow], costs: Costs) -> list[dict[str, Any]]:
+    """What has no price, by model, and which part of all usage of that metric it is.
+
+    Args:
+        models: rows without a price, grouped by model.
+        costs: all rows.
+    """
+    totals = [one for _, one in sums(((), row) for row in costs.rows)]
+    found: dict[tuple[str, str, str, str], Decimal] = {}
+    for row in models:
+        place = (row.metric, row.unit, row.dimensions[0] or "", row.state.value)
+        found[place] = WIDE.add(found.get(place, Decimal(0)), row.quantity)
+    return [
+        {"model": model or None, "type": metric, "unit": unit, "reason": reason, "quantity": text_of(quantity),
+         "share": number_text(share(quantity, _whole(totals, metric, unit)))}
+        for (metric, unit, model, reason), quantity in sorted(found.items())
+    ]  # fmt: skip
+
+
 def sum_content(one: Sum) -> dict[str, Any]:
     """A sum as the API shows it; money and quantities are texts."""
     return {
-        "currency": one.currency, "cost": _text(one.cost), "listCost": _text(one.list_cost),
-        "billedCost": _text(one.billed_cost), "quantities": _quantities(one),
+        "currency": one.currency, "cost": number_text(one.cost), "listCost": number_text(one.list_cost),
+        "billedCost": number_text(one.billed_cost), "quantities": _quantities(one),
         "unpriced": [
             {"type": metric, "unit": unit, "reason": state.value, "quantity": text_of(quantity)}
             for (metric, unit, state), quantity in sorted(one.unpriced.items())
@@ -116,7 +142,7 @@ def _grades(costs: Costs) -> list[dict[str, Any]]:
         ((row.grade,), row) for row in costs.rows if row.grade != "exact" and row.state is not State.SUPERSEDED
     )
     return [
-        {"grade": grade, "currency": one.currency, "cost": _text(one.cost), "quantities": _quantities(one)}
+        {"grade": grade, "currency": one.currency, "cost": number_text(one.cost), "quantities": _quantities(one)}
         for (grade,), one in sorted(found, key=lambda pair: (str(pair[0]), pair[1].currency or ""))
     ]
 
@@ -161,5 +187,6 @@ def _order(question: Question) -> Any:  # noqa: ANN401 - a sort key
     return order
 
 
-def _text(number: Decimal | None) -> str | None:
+def number_text(number: Decimal | None) -> str | None:
+    """An exact number, or None."""
     return None if number is None else text_of(number)

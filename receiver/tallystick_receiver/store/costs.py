@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
@@ -18,7 +18,7 @@ from tallystick_receiver.pricing import State
 from tallystick_receiver.question import matches
 from tallystick_receiver.store.database import PASSING, READING, set_locally
 from tallystick_receiver.store.scene import PROJECT_NEEDS_ORG, edges, project_of
-from tallystick_receiver.store.statements import statement
+from tallystick_receiver.store.statements import statement, statement_over
 
 if TYPE_CHECKING:
     import asyncpg
@@ -72,17 +72,67 @@ async def read_costs(database: Database, question: Question, rows_max: int, now:
         InvalidQuestion: the answer has more than `rows_max` rows, or a project is asked for without its organisation.
         Unavailable: the database is out of reach.
     """
+    async with snapshot_of_costs(database, question) as (connection, orgs):
+        return await costs_in(connection, question, orgs, rows_max, now)
+
+
+async def read_costs_and_unpriced(
+    database: Database, question: Question, rows_max: int, now: datetime
+) -> tuple[Costs, list[CostRow]]:
+    """The same, and of one snapshot what has no price, by model. Parameters and errors as of `read_costs`."""
+    async with snapshot_of_costs(database, question) as (connection, orgs):
+        costs = await costs_in(connection, question, orgs, rows_max, now)
+        return costs, await read_unpriced(connection, question, orgs, costs.rows)
+
+
+@asynccontextmanager
+async def snapshot_of_costs(
+    database: Database, question: Question
+) -> AsyncIterator[tuple[asyncpg.Connection, list[int]]]:
+    """One snapshot, and the organisations that are asked for.
+
+    Raises:
+        InvalidQuestion: a project is asked for without its organisation.
+        Unavailable: the database is out of reach.
+    """
     async with (
         database.reading() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        orgs = await _orgs(connection, question)
-        rows = await read_cost_rows(connection, question, orgs, rows_max + 1)
-        start, end = hours_of(question.start, question.end)
-        negative = await _negative(connection, question, orgs, now)
-        state = await connection.fetchrow(statement("read_cost_state"), orgs, start, end)
+        yield connection, await orgs_of(connection, question)
+
+
+async def costs_in(
+    connection: asyncpg.Connection, question: Question, orgs: Sequence[int], rows_max: int, now: datetime
+) -> Costs:
+    """Costs of chosen organisations, in the snapshot of the caller's transaction.
+
+    Raises:
+        InvalidQuestion: the answer has more than `rows_max` rows.
+    """
+    rows = await read_cost_rows(connection, question, orgs, rows_max + 1)
     if len(rows) > rows_max:
         raise InvalidQuestion(f"the answer has more than {rows_max} rows: ask for a shorter window or fewer groups")
+    return await with_state(connection, question, orgs, rows, now)
+
+
+async def read_unpriced(
+    connection: asyncpg.Connection, question: Question, orgs: Sequence[int], rows: Sequence[CostRow]
+) -> list[CostRow]:
+    """Which models have no price, where these rows say that anything has none."""
+    if all(row.cost is not None or row.state is State.SUPERSEDED for row in rows):
+        return []
+    found = await read_cost_rows(connection, replace(question, group_by=("model",)), orgs, None)
+    return [row for row in found if row.cost is None and row.state is not State.SUPERSEDED]
+
+
+async def with_state(
+    connection: asyncpg.Connection, question: Question, orgs: Sequence[int], rows: list[CostRow], now: datetime
+) -> Costs:
+    """Rows with what else is to be said of their window, in the snapshot of the caller's transaction."""
+    start, end = hours_of(question.start, question.end)
+    negative = await _negative(connection, question, orgs, now)
+    state = await connection.fetchrow(statement("read_cost_state"), orgs, start, end)
     return Costs(
         rows=rows, negative=negative, priced_until=state["waits_from"] or question.end, as_of=state["priced_at"]
     )
@@ -115,7 +165,7 @@ async def exporting_costs(
     connection = await database.connect(seconds_max, READING)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
-            yield _charges(connection, question, await _orgs(connection, question))
+            yield _charges(connection, question, await orgs_of(connection, question))
     except PASSING as error:
         raise Unavailable(f"the database is not available: {str(error) or type(error).__name__}") from error
     finally:
@@ -138,19 +188,34 @@ async def read_cost_rows(
     connection: asyncpg.Connection, question: Question, orgs: Sequence[int], rows_max: int | None
 ) -> list[CostRow]:
     """Rows of chosen organisations, in the snapshot of the caller's transaction."""
-    chosen = await _metrics(connection, question)
+    return [_row(row) for row in await fetch_costs(connection, "read_costs", question, orgs, rows_max)]
+
+
+async def fetch_costs(
+    connection: asyncpg.Connection, name: str, question: Question, orgs: Sequence[int], rows_max: int | None,
+    *more: object,
+) -> list[asyncpg.Record]:  # fmt: skip
+    """What a statement finds that reads costs, or that reckons with them (`/* read_costs */`).
+
+    Args:
+        connection: in a transaction; it is set up for sums over many rows.
+        name: of the statement.
+        question: what.
+        orgs: ids of the organisations that are asked for.
+        rows_max: rows of cost at most; None: all.
+        more: parameters that follow those of `read_costs`.
+    """
     ranges = cost_ranges(question)
-    if not chosen or not orgs:
-        return []
     await set_locally(connection, _SUMMING)
     dimensions = [dimension_of(group) for group in question.dimensions]
-    found = await connection.fetch(
-        statement("read_costs"), orgs, *edges(ranges.hours), ranges.months, question.unit, question.zone.key,
-        chosen, project_of(question),
+    found: list[asyncpg.Record] = await connection.fetch(
+        statement_over(name, "read_costs"), orgs, *edges(ranges.hours), ranges.months, question.unit,
+        question.zone.key, await _metrics(connection, question), project_of(question),
         "org" in question.group_by, "project" in question.group_by, [d.key for d in dimensions],
         [d.other for d in dimensions], [d.is_resolved for d in dimensions], json.dumps(question.filters), rows_max,
+        *more,
     )  # fmt: skip
-    return [_row(row) for row in found]
+    return found
 
 
 async def _metrics(connection: asyncpg.Connection, question: Question) -> list[str]:
@@ -159,7 +224,12 @@ async def _metrics(connection: asyncpg.Connection, question: Question) -> list[s
     return [metric for metric in metrics if matches(metric, question.types)]
 
 
-async def _orgs(connection: asyncpg.Connection, question: Question) -> list[int]:
+async def orgs_of(connection: asyncpg.Connection, question: Question) -> list[int]:
+    """Ids of the organisations that are asked for.
+
+    Raises:
+        InvalidQuestion: a project is asked for without its organisation.
+    """
     if question.project is not None and question.org is None:
         raise InvalidQuestion(PROJECT_NEEDS_ORG)
     if question.org is not None:

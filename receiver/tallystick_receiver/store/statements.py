@@ -16,3 +16,12 @@ def statement(name: str) -> str:
         KeyError: there is no such file.
     """
     return _STATEMENTS[name]
+
+
+def statement_over(name: str, inner: str) -> str:
+    """A statement that reckons with what another one finds: it stands where the text says `/* <inner> */`.
+
+    Raises:
+        KeyError: there is no such file.
+    """
+    return statement(name).replace(f"/* {inner} */", statement(inner))
