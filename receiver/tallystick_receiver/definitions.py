@@ -28,6 +28,8 @@ class Aggregation(StrEnum):
     UNIQUE = "unique"
 
 
+SAMPLED: Final = frozenset({Aggregation.MAX, Aggregation.MIN, Aggregation.LAST})
+"""Records of a metric that somebody defined so say how much there is, not how much was used."""
 OF_SUMS: Final = frozenset({Aggregation.SUM, Aggregation.COUNT, Aggregation.AVG, Aggregation.UNIQUE})
 """What is known of counters and histograms: single points are not kept for ever."""
 OF_LEVELS: Final = frozenset(
@@ -103,6 +105,11 @@ class Figures:
     samples: int = 0
     distinct: Mapping[str, int | None] = field(default_factory=dict)
 
+    @property
+    def records(self) -> int:
+        """Operations, points and samples."""
+        return self.count + self.samples
+
 
 def definition_id(key: str, org: str | None) -> str:
     """The id of the definition of a key, for an organisation or for all."""
@@ -136,7 +143,7 @@ def used(definition: MetricDefinition, figures: Figures) -> Decimal | None:
         return _DIVIDE.divide(figures.quantity, Decimal(figures.count))
     return {
         Aggregation.SUM: figures.quantity,
-        Aggregation.COUNT: Decimal(figures.count + figures.samples),
+        Aggregation.COUNT: Decimal(figures.records),
         Aggregation.LAST: figures.last,
         Aggregation.MIN: figures.lowest,
         Aggregation.MAX: figures.highest,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
+
+import orjson
 
 
 class EventType(StrEnum):
@@ -69,7 +70,4 @@ def new_event(
     number = f"evt_{secrets.token_hex(12)}"
     time = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     whole = {"id": number, "type": kind.value, "timestamp": time, "orgId": org, "data": content}
-    return Event(
-        id=number, type=kind, org=org, at=at, recipients=recipients,
-        body=json.dumps(whole, ensure_ascii=False, separators=(",", ":")),
-    )  # fmt: skip
+    return Event(id=number, type=kind, org=org, at=at, recipients=recipients, body=orjson.dumps(whole).decode())

@@ -10,6 +10,8 @@ from typing import Any, Final
 from tallystick_receiver.attributes import Attributes
 
 NO_PROJECT: Final = 0
+RECORDS_SCOPE: Final = "tallystick.records"
+"""The scope of streams of records: no point of OTLP is in one of them."""
 
 
 def identity_text(*parts: Any) -> str:  # noqa: ANN401 - any JSON values

@@ -8,7 +8,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from tallystick.refusal import Reason
 from tallystick_receiver.errors import StoreRejected, Unavailable
+from tallystick_receiver.ledger import Became
 from tallystick_receiver.points import Batch
 from tallystick_receiver.staging import Verdict
 from tallystick_receiver.telemetry import Telemetry
@@ -31,7 +33,7 @@ class Receipt:
     accepted: int
     duplicates: int
     refused: int
-    records: dict[int, int] = field(default_factory=dict)
+    records: dict[int, Became] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +112,18 @@ class Ingest:
         return self._receipt(batch, verdict)
 
     def _receipt(self, batch: Batch, verdict: Verdict) -> Receipt:
-        records_refused = batch.records.refused.values() if batch.records is not None else ()
+        reasons = [point.reason for point in batch.refused]
+        records_refused = [found for found in verdict.records.values() if isinstance(found, Reason)]
+        if batch.records is not None:
+            records_refused += [refused.reason for refused in batch.records.refused.values()]
         refused = batch.refused_count + verdict.refused + len(records_refused)
         self._telemetry.add("points.accepted", verdict.accepted)
         self._telemetry.add("points.duplicate", verdict.duplicates)
         self._telemetry.add("points.unattributed", batch.unattributed)
         self._telemetry.add("points.stale", batch.staleness_marks)
         self._telemetry.add("points.refused", verdict.refused, label="conflict")
-        for point in (*batch.refused, *records_refused):
-            self._telemetry.add("points.refused", label=point.reason.value)
+        for reason in (*reasons, *records_refused):
+            self._telemetry.add("points.refused", label=reason.value)
         self._telemetry.add("quarantine.lost", batch.refused_count - len(batch.refused))
         return Receipt(
             accepted=verdict.accepted, duplicates=verdict.duplicates, refused=refused, records=verdict.records

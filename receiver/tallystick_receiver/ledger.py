@@ -14,9 +14,14 @@ from typing import Final
 
 import numpy as np
 
+from tallystick.refusal import Reason
+
 NEW: Final = 0
 DUPLICATE: Final = 1
 CONFLICT: Final = 2
+
+Became = int | Reason
+"""What becomes of a record: one of these, or why it was refused."""
 
 _Entry = tuple[int, int, int]
 

@@ -1,19 +1,21 @@
 """Which records are new: decided by their ids, whatever request, order or receiver they came by.
 
 An id stands for one record. The first one stays; another record under the same id is a conflict. A record that does not
-say its time is the stored one whenever that was.
+say its time is the stored one whenever that was. What a definition makes of a record is not part of it, so that a
+resend is a duplicate whatever was defined meanwhile.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from tallystick_receiver.ledger import CONFLICT, DUPLICATE, NEW
+from tallystick.refusal import Reason
+from tallystick_receiver.ledger import CONFLICT, DUPLICATE, NEW, Became
 from tallystick_receiver.points import Records
 
 
 class Known(NamedTuple):
-    """What is kept of a record."""
+    """What is kept of a record; the series is that of its sums, also where it is a sample of a level."""
 
     series_id: int
     end_ns: int
@@ -22,22 +24,30 @@ class Known(NamedTuple):
     is_dated: bool
 
 
-def recognise(requests: list[Records | None], known: dict[bytes, Known]) -> list[list[int]]:
-    """NEW, DUPLICATE or CONFLICT for each record of each request, in order.
+def recognise(
+    requests: list[Records | None], wrong: list[list[Reason | None]], known: dict[bytes, Known]
+) -> list[list[Became]]:
+    """What becomes of each record of each request, in order.
 
     Args:
         requests: the records of each request; None where there are none.
+        wrong: of each record, why it could not be stored if it were new.
         known: what is stored of their ids; what is new is added to it.
     """
     return [
-        [] if records is None else [_recognise(*record, known) for record in _rows(records)] for records in requests
-    ]
+        [] if records is None else [
+            _recognise(*record, reason, known) for record, reason in zip(_rows(records), reasons, strict=True)
+        ]
+        for records, reasons in zip(requests, wrong, strict=True)
+    ]  # fmt: skip
 
 
-def _recognise(record_id: bytes, record: Known, known: dict[bytes, Known]) -> int:
-    stored = known.setdefault(record_id, record)
-    if stored is record:
-        return NEW
+def _recognise(record_id: bytes, record: Known, wrong: Reason | None, known: dict[bytes, Known]) -> Became:
+    stored = known.get(record_id)
+    if stored is None:
+        if wrong is None:
+            known[record_id] = record
+        return NEW if wrong is None else wrong
     same = stored[0] == record[0] and stored[2:4] == record[2:4] and (not record.is_dated or stored[1] == record[1])
     return DUPLICATE if same else CONFLICT
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from tallystick_receiver.ledger import CONFLICT, DUPLICATE, NEW, Entries, decide
+from tallystick_receiver.ledger import CONFLICT, DUPLICATE, NEW, Became, Entries, decide
 from tallystick_receiver.points import Batch, Points
 
 CollectionKey = tuple[int, int]
@@ -42,18 +42,18 @@ class Verdict:
         accepted, duplicates: how many points.
         conflicts: the points that were stored before with another value or start.
         refused: how many points as they were sent the conflicts are: the two halves of a histogram are one.
-        records: of each admitted record, by its place in the request: NEW, DUPLICATE or CONFLICT.
+        records: what became of each admitted record, by its place in the request.
     """
 
     accepted: int
     duplicates: int
     conflicts: Points
     refused: int = 0
-    records: dict[int, int] = field(default_factory=dict)
+    records: dict[int, Became] = field(default_factory=dict)
 
-    def with_records(self, records: dict[int, int]) -> Verdict:
+    def with_records(self, records: dict[int, Became]) -> Verdict:
         """The same, with what became of the request's records."""
-        found = Counter(records.values())
+        found: Counter[Became] = Counter(records.values())
         return replace(
             self, accepted=self.accepted + found[NEW], duplicates=self.duplicates + found[DUPLICATE],
             refused=self.refused + found[CONFLICT], records=records,
@@ -68,7 +68,7 @@ class Staged:
     points: Points
     verdicts: list[Verdict]
 
-    def with_records(self, verdicts: list[dict[int, int]]) -> Staged:
+    def with_records(self, verdicts: list[dict[int, Became]]) -> Staged:
         """Also say what became of the records of each request."""
         both = zip(self.verdicts, verdicts, strict=True)
         return replace(self, verdicts=[verdict.with_records(found) if found else verdict for verdict, found in both])

@@ -97,6 +97,9 @@ class Reached:
     times: int
 
 
+_NEVER: Final = Reached(is_over=False, times=0)
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """Usage reached a level, or fell back below it."""
@@ -142,7 +145,7 @@ def changes(
         return []
     found = []
     for level in sorted(set(levels)):
-        old = before.get(level, Reached(is_over=False, times=0))
+        old = before.get(level, _NEVER)
         is_over = is_reached(used, amount, level)
         if is_over != old.is_over:
             found.append(Change(level, Reached(is_over=is_over, times=old.times + is_over)))

@@ -51,7 +51,7 @@ MEANING: Final[dict[Reason, str]] = {
     Reason.COUNT_OUT_OF_RANGE: "the count of a histogram does not fit 63 bits",
     Reason.NOT_A_NUMBER: "the value is NaN, infinite or no decimal",
     Reason.QUANTITY_OUT_OF_RANGE: "the quantity has more digits than 64 bits hold",
-    Reason.NEGATIVE: "a monotonic sum went down, or a record says less than nothing",
+    Reason.NEGATIVE: "a monotonic sum went down, or a record of what adds up says less than nothing",
     Reason.TIME_MISSING: "the point has no time",
     Reason.TIME_OUT_OF_RANGE: "a time does not fit 63 bits of nanoseconds",
     Reason.TOO_OLD: "the point is older than late data is accepted (late_seconds_max)",

@@ -166,6 +166,54 @@ def test_a_closed_period_is_told_once_and_again_only_when_late_usage_changed_it(
     assert shown.json["totalQuantity"] == "13"
 
 
+MEANINGS = {
+    "count": "2", "sum": "12", "avg": "6", "max": "7", "min": "5", "last": "7", "unique": "1",
+}  # fmt: skip
+"""What becomes of 5 and then 7 in one hour."""
+
+
+def test_a_summary_is_told_with_the_figure_that_its_definition_says(start_receiver):
+    receiver = start_receiver(*EAGER)
+    hour = now_ns() // HOUR * HOUR - 30 * HOUR
+    for how in MEANINGS:
+        unique = {"uniqueDimension": "user"} if how == "unique" else {}
+        body = {"key": f"used.{how}", "unit": "", "aggregationType": how, **unique}
+        assert send("POST", receiver.url + "/api/v1/metrics", body).status == 201
+    own = {"key": "used.sum", "orgId": "globex", "unit": "", "aggregationType": "count"}
+    assert send("POST", receiver.url + "/api/v1/metrics", own).status == 201
+    ask(receiver, "usage.aggregated", periodType="hourly")
+    records = [
+        {"metricKey": f"used.{how}", "quantity": quantity, "timestamp": rfc3339(hour + second * SECOND),
+         "metadata": {"orgId": org, "user.id": "ada"}}
+        for how in MEANINGS for org in ("acme", "globex") for second, quantity in ((1, 5), (2, 7))
+    ]  # fmt: skip
+    assert send("POST", receiver.url + "/api/v1/usage/records", records).json["accepted"] == len(records)
+    wait_until(lambda: len(events(receiver, "usage.aggregated")) >= 2, what="both summaries")
+    found = {e["orgId"]: e["data"]["metrics"] for e in events(receiver, "usage.aggregated")}
+    for org, metrics in found.items():
+        figures = {m["metricKey"]: (m["aggregationType"], m["totalQuantity"], m["recordCount"]) for m in metrics}
+        expected = {f"used.{how}": (how, total, 2) for how, total in MEANINGS.items()}
+        assert figures == (expected if org == "acme" else expected | {"used.sum": ("count", "2", 2)})
+        for metric in metrics:
+            shown = get(receiver.url + "/api/v1/usage/summary", metricKey=metric["metricKey"], subjectType="org",
+                        subjectId=org, periodType="hourly", periodStart=rfc3339(hour)).json  # fmt: skip
+            assert {name: shown[name] for name in metric} == metric
+
+
+def test_the_next_revision_has_the_figure_of_a_definition_that_changed(start_receiver):
+    receiver = start_receiver(*EAGER)
+    hour = now_ns() // HOUR * HOUR - 30 * HOUR
+    ask(receiver, "usage.aggregated", orgId="acme", periodType="hourly")
+    use(receiver, 5, 7, end=hour + SECOND)
+    wait_until(lambda: told(receiver), what="the summary")
+    (metric,) = get(receiver.url + "/api/v1/metrics").json["metrics"]
+    changed = send("PATCH", f"{receiver.url}/api/v1/metrics/{metric['id']}", {"aggregationType": "count"})
+    assert changed.status == 200
+    use(receiver, 1, end=hour + 60 * SECOND)
+    wait_until(lambda: len(told(receiver)) >= 2, what="the next revision")
+    assert [row[2:] for row in told(receiver)] == [(1, "12"), (2, "3")]
+
+
 def test_the_running_period_is_not_told(start_receiver):
     receiver = start_receiver(*EAGER)
     ask(receiver, "usage.aggregated", orgId="acme", periodType="monthly")

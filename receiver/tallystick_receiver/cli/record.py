@@ -14,7 +14,7 @@ _PATH: Final = "/api/v1/usage/records"
 _STORED: Final = (200, 201)
 
 
-@click.command("record")
+@click.command("record", context_settings={"ignore_unknown_options": True})
 @click.argument("metric")
 @click.argument("quantity")
 @click.option("--url", default="http://127.0.0.1:4318", show_default=True, envvar="TALLYSTICK_URL", help="A receiver.")

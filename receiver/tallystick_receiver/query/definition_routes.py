@@ -11,7 +11,7 @@ from aiohttp import web
 
 from tallystick.semconv import METRIC_NAME_LENGTH_MAX
 from tallystick_receiver.access import ADMIN, READ, Access, Denied
-from tallystick_receiver.definitions import Aggregation, MetricDefinition, fits, metrics_read_by
+from tallystick_receiver.definitions import SAMPLED, Aggregation, MetricDefinition, fits, metrics_read_by
 from tallystick_receiver.errors import InvalidQuestion
 from tallystick_receiver.periods import Reset
 from tallystick_receiver.query.definition_fields import changed, keeps
@@ -30,6 +30,7 @@ from tallystick_receiver.query.problem import answer, problem
 from tallystick_receiver.store.definitions import (
     definition_content,
     delete_definition,
+    is_recorded,
     read_definitions,
     read_seen,
     write_definition,
@@ -139,12 +140,17 @@ class DefinitionRoutes:
     ) -> web.Response:
         definition = changed(base, fields)
         metrics = metrics_read_by(definition, await read_seen(connection))
-        if not fits(definition.aggregation, metrics):
+        if not fits(definition.aggregation, metrics) and not await is_recorded(connection, metrics):
             kinds = ", ".join(sorted({metric.kind for metric in metrics}))
             raise InvalidQuestion(
                 f"aggregationType {definition.aggregation} is not known of {definition.key}, which comes as {kinds}: "
                 "sums and histograms have sum, count, avg and unique; "
                 "levels have last, min, max, avg, count and unique"
+            )
+        if definition.dimensions is not None and definition.aggregation in SAMPLED:
+            raise InvalidQuestion(
+                f"dimensions: {definition.aggregation} is of levels, which keep all of them, since their last samples "
+                "add up by them"
             )
         if definition.dimensions is not None and any(metric.is_level for metric in metrics):
             raise InvalidQuestion("dimensions: a level keeps all of them, since its last samples add up by them")

@@ -139,7 +139,7 @@ def _content(definition: MetricDefinition | None, found: _Summary | None) -> dic
     total = used(definition, found.figures)
     return {
         "totalQuantity": None if total is None else text_of(total),
-        "recordCount": found.figures.count + found.figures.samples,
+        "recordCount": found.figures.records,
         "unit": found.unit,
         "aggregationType": definition.aggregation.value,
     }

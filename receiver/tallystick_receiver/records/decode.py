@@ -13,7 +13,7 @@ from tallystick.refusal import Reason, Refused
 from tallystick.semconv import KIND_SUM
 from tallystick_receiver.admission import TimeLimits, refuse_times
 from tallystick_receiver.errors import BodyError, Malformed
-from tallystick_receiver.identity import Writer, id_of, identity_text
+from tallystick_receiver.identity import RECORDS_SCOPE, Writer, id_of, identity_text
 from tallystick_receiver.points import Batch, Points, Records
 from tallystick_receiver.records.cloud_event import Mapping, record_of_event
 from tallystick_receiver.records.json_text import parse
@@ -23,8 +23,6 @@ from tallystick_receiver.streams import DIMS, METRIC, ORG, SERIES, Family, Strea
 JSON_TYPE: Final = "application/json"
 EVENT_TYPE: Final = "application/cloudevents+json"
 EVENTS_TYPE: Final = "application/cloudevents-batch+json"
-SCOPE: Final = "tallystick.records"
-"""The scope of streams of records: no point of OTLP is in one of them."""
 _UINT64_MAX: Final = 2**64 - 1
 _DIGEST_BYTES: Final = 16
 
@@ -123,16 +121,16 @@ class _Reader:
         self._records.append((place, self._digest(record), time_ns, record.time_ns is not None, record.quantity))
 
     def records(self, limits: TimeLimits) -> Records:
-        """All that were read and admitted; a point is of the nanosecond before its end, so that comes one later."""
+        """What was read and admitted, as sums; a point is of the nanosecond before its end, so that is one later."""
         row = np.array(self.rows, dtype=np.int64)
         ids, count = self._streams.ids, len(self._records)
         ends = [min(max(record[2] + 1, 1), _UINT64_MAX) for record in self._records]
         end = np.array(ends, dtype=np.uint64)
-        mantissa = np.array([record[4].mantissa for record in self._records], dtype=np.int64)
         points = Points(
             org_id=ids[row, ORG], dims_id=ids[row, DIMS], series_id=ids[row, SERIES], metric_id=ids[row, METRIC],
             writer_id=np.full(count, self.writer_id, dtype=np.int64), start_ns=np.zeros(count, dtype=np.int64),
-            end_ns=end.astype(np.int64), mantissa=mantissa,
+            end_ns=end.astype(np.int64),
+            mantissa=np.array([record[4].mantissa for record in self._records], dtype=np.int64),
             exponent=np.array([record[4].exponent for record in self._records], dtype=np.int16),
             is_level=np.zeros(count, dtype=bool), is_anonymous=np.zeros(count, dtype=bool),
         )  # fmt: skip
@@ -141,7 +139,7 @@ class _Reader:
             is_dated=np.array([record[3] for record in self._records], dtype=bool),
             place=np.array([record[0] for record in self._records], dtype=np.int64),
         )  # fmt: skip
-        wrong = refuse_times(np.zeros(count, dtype=np.uint64), end, limits) | {Reason.NEGATIVE: mantissa < 0}
+        wrong = refuse_times(np.zeros(count, dtype=np.uint64), end, limits)
         refused = np.zeros(count, dtype=bool)
         for reason, mask in wrong.items():
             records.refused |= dict.fromkeys(records.place[mask & ~refused].tolist(), Refused(reason))
@@ -157,12 +155,12 @@ class _Reader:
 
     def _row(self, record: Record) -> int:
         streams = self._streams
-        key = (self._family, SCOPE, record.metric, record.unit, KIND_SUM, False)
+        key = (self._family, RECORDS_SCOPE, record.metric, record.unit, KIND_SUM, False)
         metric = streams.metrics.get(key)
         attributes = repr(record.attributes).encode()
         if metric is not None and (row := metric.by_attributes.get(attributes)) is not None:
             return row
-        metric = metric or streams.metric(self._family, SCOPE, record.metric, record.unit, KIND_SUM)
+        metric = metric or streams.metric(self._family, RECORDS_SCOPE, record.metric, record.unit, KIND_SUM)
         row = streams.stream(metric, record.attributes)
         streams.metrics[key] = metric
         return streams.remember(metric, attributes, row)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tallystick.refusal import Reason
-from tallystick_receiver.ledger import CONFLICT, NEW
+from tallystick.refusal import Reason, Refused
+from tallystick_receiver.ledger import CONFLICT, NEW, Became
 from tallystick_receiver.query.problem import answer, problem
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from tallystick.refusal import Refused
     from tallystick_receiver.ingest import Receipt
     from tallystick_receiver.records.decode import Decoded
 
@@ -30,6 +29,7 @@ def answer_to(decoded: Decoded, receipt: Receipt) -> web.Response:
     One record: 201 stored, 200 stored before, 4xx refused. A batch: 200, and 422 when nothing of it was taken.
     """
     refused = decoded.batch.records.refused if decoded.batch.records is not None else {}
+    refused = refused | {place: Refused(why) for place, why in receipt.records.items() if isinstance(why, Reason)}
     results = [
         _result(place, found_id, refused.get(place), receipt.records.get(place, CONFLICT))
         for place, found_id in enumerate(decoded.ids)
@@ -56,7 +56,7 @@ def _answer_one(result: dict[str, Any]) -> web.Response:
     return problem(_STATUS_OF_REASON.get(Reason(result["reason"]), _UNPROCESSABLE), result["detail"], **members)
 
 
-def _result(place: int, found_id: str | None, refused: Refused | None, verdict: int) -> dict[str, Any]:
+def _result(place: int, found_id: str | None, refused: Refused | None, verdict: Became) -> dict[str, Any]:
     result: dict[str, Any] = {"index": place, "id": found_id}
     if refused is not None:
         return result | {"status": _REJECTED, "reason": refused.reason.value, "detail": refused.detail}

@@ -10,34 +10,32 @@ from __future__ import annotations
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
-from zoneinfo import ZoneInfo
 
 from tallystick.quantity import text_of
+from tallystick_receiver.definitions import Figures, MetricDefinition, SeenMetric, used
 from tallystick_receiver.errors import InvalidQuestion
 from tallystick_receiver.events import Event, EventType, new_event
 from tallystick_receiver.holding import Hold
-from tallystick_receiver.question import Question
-from tallystick_receiver.store.database import READING
+from tallystick_receiver.periods import Period
+from tallystick_receiver.store.database import READING, set_locally
+from tallystick_receiver.store.definitions import define_seen, read_definitions, read_seen
 from tallystick_receiver.store.events import write_events
+from tallystick_receiver.store.figures import Reading, Used, read_figures
 from tallystick_receiver.store.recorded import pieces
-from tallystick_receiver.store.retention import dropped_before
-from tallystick_receiver.store.scene import Scene
 from tallystick_receiver.store.statements import statement
-from tallystick_receiver.store.usage import UsageRow, read_rows
 from tallystick_receiver.subscriptions import Subscription, is_wanted
+from tallystick_receiver.thresholds import ORG
 
 if TYPE_CHECKING:
     import asyncpg
 
 _log = logging.getLogger(__name__)
-_UTC: Final = ZoneInfo("UTC")
 _PERIODS_MAX: Final = 500
-_ROWS_MAX: Final = 10_000_000
 _KEPT_AFTER_LATE: Final = timedelta(days=32)
 """A month that late usage can still reach is remembered, and its revision with it."""
 
@@ -75,14 +73,14 @@ async def tell_aggregated(
     Returns:
         How many periods were looked at; ask again until it is 0.
     """
+    await define_seen(connection, closing.now)
     async with connection.transaction(isolation="repeatable_read"):
         await connection.execute(statement("take_rolled"), forgotten_until(closing.now, closing.late))
         due = await connection.fetch(statement("read_due_periods"), closing.now - closing.grace, _PERIODS_MAX)
         if not due:
             return 0
-        for name, value in READING.items():
-            await connection.execute("SELECT set_config($1, $2, true)", name, value)
-        metrics = {row["metric_id"]: row for row in await connection.fetch(statement("read_metrics"))}
+        await set_locally(connection, READING)
+        meanings = await _read_meanings(connection, closing.now)
         groups: dict[tuple[str, datetime, datetime], list[asyncpg.Record]] = defaultdict(list)
         for row in due:
             groups[row["period"], row["starts_at"], row["ends_at"]].append(row)
@@ -90,7 +88,7 @@ async def tell_aggregated(
         looked: list[tuple[object, ...]] = []
         for (span, start, end), rows in groups.items():
             wanted = [s for s in subscriptions if s.span == span]
-            totals = await _totals(connection, start, end, rows, metrics, closing.hold)
+            totals = await _totals(connection, Period(start, end), rows, meanings, closing.hold)
             for row in rows:
                 found = [t for t in totals[row["org"]] if is_wanted(wanted, row["org"], t["metricKey"])]
                 looked.append(_told(row, found, closing.now, events))
@@ -99,33 +97,38 @@ async def tell_aggregated(
     return len(due)
 
 
+async def _read_meanings(connection: asyncpg.Connection, now: datetime) -> dict[tuple[str, str | None], Reading]:
+    """How each metric that was seen is read, by key and organisation, in every unit it came in."""
+    seen: dict[str, list[SeenMetric]] = defaultdict(list)
+    for metric in await read_seen(connection):
+        seen[metric.key].append(metric)
+    found = await read_definitions(connection, now)
+    return {(one.key, one.org): Reading(one, seen[one.key]) for one in found if one.key in seen}
+
+
 async def _totals(
-    connection: asyncpg.Connection, start: datetime, end: datetime, rows: Sequence[asyncpg.Record],
-    metrics: dict[int, Any], hold: Hold,
+    connection: asyncpg.Connection, period: Period, rows: Sequence[asyncpg.Record],
+    meanings: Mapping[tuple[str, str | None], Reading], hold: Hold,
 ) -> dict[str, list[dict[str, Any]]]:  # fmt: skip
-    """Totals by organisation, as /api/usage has them; none, with a word in the log, where they were dropped."""
-    question = Question(
-        org=None, project=None, types=(), start=start, end=end, zone=_UTC, group_by=("org",), filters={}
-    )  # fmt: skip
+    """Totals by organisation, as summaries have them; none, with a word in the log, where they were dropped."""
     totals: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    scene = Scene(
-        connection=connection, kept_from=await dropped_before(connection), metrics=metrics,
-        orgs=[row["org_id"] for row in rows],
-    )  # fmt: skip
+    subjects = [(row["org"], row["org"]) for row in rows]
     try:
-        found = await read_rows(scene, question, hold, _ROWS_MAX, integrals=False)
+        figures = await read_figures(connection, period, ORG, subjects, meanings.values(), hold)
     except InvalidQuestion as error:
-        _log.warning("the period from %s is not told: %s", start, error)
+        _log.warning("the period from %s is not told: %s", period.start, error)
         return totals
-    for row in sorted(found, key=lambda row: (row.metric, row.unit)):
-        totals[row.org or ""].append(_content(row))
+    for whose, found in sorted(figures.items()):
+        meaning = meanings.get((whose.metric, whose.org)) or meanings[whose.metric, None]
+        totals[whose.org].append(_content(whose, meaning.definition, found))
     return totals
 
 
-def _content(row: UsageRow) -> dict[str, Any]:
+def _content(whose: Used, definition: MetricDefinition, figures: Figures) -> dict[str, Any]:
+    total = used(definition, figures)
     return {
-        "metricKey": row.metric, "unit": row.unit, "aggregationType": "sum" if row.level is None else "last",
-        "totalQuantity": None if row.quantity is None else text_of(row.quantity), "recordCount": row.points,
+        "metricKey": whose.metric, "unit": whose.unit, "aggregationType": definition.aggregation.value,
+        "totalQuantity": None if total is None else text_of(total), "recordCount": figures.records,
     }  # fmt: skip
 
 

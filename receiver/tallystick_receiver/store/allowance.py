@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
 
-from tallystick_receiver.definitions import MetricDefinition, SeenMetric, metrics_read_by
-from tallystick_receiver.periods import Period
-from tallystick_receiver.store.definitions import definition_for, read_seen
+from tallystick_receiver.definitions import SeenMetric, metrics_read_by
+from tallystick_receiver.identity import org_id_of
+from tallystick_receiver.periods import Period, Reset, period_of
+from tallystick_receiver.store.definitions import definition_for, definition_of
 from tallystick_receiver.store.figures import Reading, read_figures, used_of
-from tallystick_receiver.store.thresholds import read_thresholds_on
-from tallystick_receiver.thresholds import Action, Threshold
+from tallystick_receiver.store.statements import statement
+from tallystick_receiver.thresholds import Action
 
 if TYPE_CHECKING:
     import asyncpg
 
     from tallystick_receiver.holding import Hold
     from tallystick_receiver.store.database import Database
+
+
+_METRIC: Final = ("metric_id", "key", "unit", "kind")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +55,15 @@ class Allowance:
     resets_at: datetime | None
 
 
+class _Limit(NamedTuple):
+    """What allowance needs of a threshold; reset None is what the definition says."""
+
+    amount: Decimal
+    reset: Reset | None
+    zone: str
+    blocks: bool
+
+
 async def read_allowance(database: Database, asked: Asked, hold: Hold) -> Allowance:
     """Whether a subject may go on.
 
@@ -59,51 +73,51 @@ async def read_allowance(database: Database, asked: Asked, hold: Hold) -> Allowa
     """
     now = datetime.fromtimestamp(hold.now_ns / 1e9, UTC)
     async with database.reading() as connection:
-        definition = await definition_for(connection, now, asked.metric, asked.org)
-        if definition is None:
-            return Allowance(is_allowed=True, used=Decimal(0), limit=None, resets_at=None)
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            thresholds = await read_thresholds_on(
-                connection, org=asked.org, metric=asked.metric, subject_type=asked.subject_type, subject=asked.subject
-            )
-            seen = await read_seen(connection)
-            limits = [threshold for threshold in thresholds if threshold.action is not Action.NONE]
-            watched = limits or [_limitless(asked, now)]
-            uses = [await _use(connection, threshold, definition, seen, now, hold) for threshold in watched]
+        found = await _read(connection, asked, hold, now)
+        if found is None and await definition_for(connection, now, asked.metric, asked.org) is not None:
+            found = await _read(connection, asked, hold, now)
+    return found or Allowance(is_allowed=True, used=Decimal(0), limit=None, resets_at=None)
+
+
+async def _read(connection: asyncpg.Connection, asked: Asked, hold: Hold, now: datetime) -> Allowance | None:
+    """Thresholds and usage of one snapshot; None where the metric has no definition."""
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        row = await connection.fetchrow(
+            statement("read_allowance"), asked.org, org_id_of(asked.org), asked.metric, asked.subject_type,
+            asked.subject,
+        )  # fmt: skip
+        if row is None:
+            return None
+        definition = definition_of(row)
+        seen = [SeenMetric(**dict(zip(_METRIC, metric, strict=True))) for metric in row["metrics"]]
+        limits = [_limit(limit) for limit in sorted(row["limits"])]
+        zones = [(limit.reset or definition.reset, limit.zone) for limit in limits] or [(definition.reset, asked.zone)]
+        periods = [period_of(now, reset, ZoneInfo(zone)) for reset, zone in zones]
+        reading = Reading(definition, metrics_read_by(definition, seen))
+        used = {}
+        for period in set(periods):
+            figures = await read_figures(
+                connection, period, asked.subject_type, [(asked.org, asked.subject)], [reading], hold,
+                kept_from=dict(row["dropped"]),
+            )  # fmt: skip
+            used[period] = used_of(
+                (asked.org, asked.subject), definition, reading.metrics, figures, is_seen=bool(seen)
+            )  # fmt: skip
     if not limits:
-        amount, period = uses[0]
-        return Allowance(is_allowed=True, used=amount, limit=None, resets_at=period.resets_at)
-    return _tightest(list(zip(limits, uses, strict=True)))
+        return Allowance(is_allowed=True, used=used[periods[0]], limit=None, resets_at=periods[0].resets_at)
+    return _tightest([(limit, used[period], period) for limit, period in zip(limits, periods, strict=True)])
 
 
-def _tightest(found: list[tuple[Threshold, tuple[Decimal | None, Period]]]) -> Allowance:
-    def left(one: tuple[Threshold, tuple[Decimal | None, Period]]) -> tuple[bool, Decimal]:
-        threshold, (amount, _) = one
-        return threshold.action is not Action.BLOCK, threshold.amount - (amount or 0)
+def _tightest(found: list[tuple[_Limit, Decimal | None, Period]]) -> Allowance:
+    def left(one: tuple[_Limit, Decimal | None, Period]) -> tuple[bool, Decimal]:
+        limit, used, _ = one
+        return not limit.blocks, limit.amount - (used or 0)
 
-    threshold, (amount, period) = min(found, key=left)
-    is_reached = any(one.action is Action.BLOCK and used is not None and used >= one.amount for one, (used, _) in found)
-    return Allowance(is_allowed=not is_reached, used=amount, limit=threshold.amount, resets_at=period.resets_at)
-
-
-def _limitless(asked: Asked, now: datetime) -> Threshold:
-    """A line that nobody reaches, so that usage can be read as if there were one."""
-    return Threshold(
-        id="", org=asked.org, metric=asked.metric, subject_type=asked.subject_type, subject=asked.subject,
-        amount=Decimal(1), reset=None, zone=asked.zone, levels=(), action=Action.NONE, emails=(), slack=False,
-        created_at=now, updated_at=now,
-    )  # fmt: skip
+    limit, used, period = min(found, key=left)
+    is_reached = any(one.blocks and amount is not None and amount >= one.amount for one, amount, _ in found)
+    return Allowance(is_allowed=not is_reached, used=used, limit=limit.amount, resets_at=period.resets_at)
 
 
-async def _use(
-    connection: asyncpg.Connection, threshold: Threshold, definition: MetricDefinition, seen: Iterable[SeenMetric],
-    now: datetime, hold: Hold,
-) -> tuple[Decimal | None, Period]:  # fmt: skip
-    known = [metric for metric in seen if metric.key == threshold.metric]
-    period = threshold.period(now, definition)
-    read = metrics_read_by(definition, known)
-    figures = await read_figures(
-        connection, period, threshold.subject_type, [(threshold.org, threshold.subject)],
-        [Reading(definition, read)], hold,
-    )  # fmt: skip
-    return used_of(threshold, definition, read, figures, is_seen=bool(known)), period
+def _limit(row: Sequence[Any]) -> _Limit:
+    _, amount, reset, zone, action = row
+    return _Limit(amount, None if reset is None else Reset(reset), zone, blocks=action == Action.BLOCK)

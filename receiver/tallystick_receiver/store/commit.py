@@ -16,11 +16,12 @@ from tallystick_receiver.staging import Request, Staged, StoredParts, by_collect
 from tallystick_receiver.store import rows
 from tallystick_receiver.store.announce import Attendance
 from tallystick_receiver.store.cumulative import Converted, convert
-from tallystick_receiver.store.keeping import Held, Keeper
+from tallystick_receiver.store.keeping import Held, Keeper, lock_keeping
 from tallystick_receiver.store.pgcopy import received_array
 from tallystick_receiver.store.quarantine import write_quarantine
 from tallystick_receiver.store.recorded import RECORDED_COLUMNS, recorded_chunks
 from tallystick_receiver.store.records import write_records
+from tallystick_receiver.store.sampling import Sampler
 from tallystick_receiver.store.statements import statement
 from tallystick_receiver.store.subscriptions import Listeners
 
@@ -41,6 +42,7 @@ async def commit(
     refused: list[RefusedPoint],
     attendance: Attendance,
     keeper: Keeper,
+    sampler: Sampler,
     listeners: Listeners,
     now_ns: int,
     quarantine_rows_max: int,
@@ -57,10 +59,11 @@ async def commit(
     """
     kept: dict[Held, int] = {}
     async with connection.transaction():
+        version = await lock_keeping(connection)
         converted = await convert(connection, cumulative, first)
         derived = by_collection(converted.points)
         stored = await _read_stored(connection, [*requests, derived])
-        recognised = await write_records(connection, records, stored)
+        recognised = await write_records(connection, records, stored, sampler, version)
         staged = stage(requests, stored).with_derived(derived, stored)
         announceable = staged.parts
         staged = staged.with_derived(recognised.points, stored).with_records(recognised.verdicts)
@@ -69,7 +72,7 @@ async def commit(
                         rows.collection_chunks(staged.parts, now_ns))  # fmt: skip
             for copy in rows.point_copies(staged.points):
                 await _copy(connection, "usage_point", rows.POINT_COLUMNS, [copy])
-            reduced, kept = await keeper.reduced(connection, staged.points)
+            reduced, kept = await keeper.reduced(connection, staged.points, version)
             await _copy(connection, "usage_delta", rows.DELTA_COLUMNS, rows.delta_chunks(deltas_of(reduced)))
             heard = listeners.heard(staged.points)
             if len(heard):
@@ -79,6 +82,7 @@ async def commit(
         lost = await write_quarantine(connection, refused, now_ns, quarantine_rows_max) if refused else 0
     attendance.remember(present)
     keeper.remember(kept)
+    sampler.remember(recognised.fresh)
     return staged, converted, lost
 
 

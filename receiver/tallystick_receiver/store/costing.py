@@ -23,6 +23,7 @@ from tallystick_receiver.periods import month_of
 from tallystick_receiver.pricing import SUPERSEDED, Key, RateBook, Tariff
 from tallystick_receiver.ranges import HOUR
 from tallystick_receiver.schemes import expected_metrics, scheme_of
+from tallystick_receiver.store.database import set_locally
 from tallystick_receiver.store.duty import Duty
 from tallystick_receiver.store.months import Month, begin_months, close_months, read_months
 from tallystick_receiver.store.rates import rates_print, read_book
@@ -257,8 +258,7 @@ def _group_columns(row: asyncpg.Record, line: Line) -> tuple[Any, ...]:
 async def _prefer(connection: asyncpg.Connection, *, hashing: bool) -> None:
     """Where many rows are priced, joins are hashed, whatever the planner thinks of tables that it has no figures of."""
     settings = {"work_mem": "128MB", "plan_cache_mode": "force_custom_plan", "max_parallel_workers_per_gather": "0"}
-    for name, value in {**settings, "enable_nestloop": "off" if hashing else "on"}.items():
-        await connection.execute("SELECT set_config($1, $2, true)", name, value)
+    await set_locally(connection, {**settings, "enable_nestloop": "off" if hashing else "on"})
 
 
 async def _write_keys(connection: asyncpg.Connection, keys: dict[int, Key]) -> None:

@@ -16,7 +16,7 @@ from tallystick_receiver.focus import Charge
 from tallystick_receiver.identity import org_id_of
 from tallystick_receiver.pricing import State
 from tallystick_receiver.question import matches
-from tallystick_receiver.store.database import PASSING, READING
+from tallystick_receiver.store.database import PASSING, READING, set_locally
 from tallystick_receiver.store.scene import PROJECT_NEEDS_ORG, edges, project_of
 from tallystick_receiver.store.statements import statement
 
@@ -143,8 +143,7 @@ async def read_cost_rows(
     ranges = cost_ranges(question)
     if not chosen or not orgs:
         return []
-    for name, value in _SUMMING.items():
-        await connection.execute("SELECT set_config($1, $2, true)", name, value)
+    await set_locally(connection, _SUMMING)
     dimensions = [dimension_of(group) for group in question.dimensions]
     found = await connection.fetch(
         statement("read_costs"), orgs, *edges(ranges.hours), ranges.months, question.unit, question.zone.key,

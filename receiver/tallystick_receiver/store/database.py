@@ -15,6 +15,7 @@ import asyncpg
 from tallystick_receiver.errors import StoreRejected, Unavailable
 from tallystick_receiver.store.edition import Edition, Server, advice, read_server, recorded_edition
 from tallystick_receiver.store.migrate import migrate
+from tallystick_receiver.store.statements import statement
 
 _log = logging.getLogger(__name__)
 _VERSION_MIN: Final = 16
@@ -124,7 +125,7 @@ class Database:
             _log.info("%s", hint)
         self._pool = await asyncpg.create_pool(
             self._url, min_size=1, max_size=4, timeout=_CONNECT_SECONDS, command_timeout=self._query_seconds_max + 1,
-            server_settings=self._server_settings(self._query_seconds_max) | READING,
+            server_settings=self._server_settings(self._query_seconds_max) | READING, reset=_leave,
         )  # fmt: skip
 
     async def close(self) -> None:
@@ -219,6 +220,18 @@ class Database:
     def _wake(self) -> None:
         if self._revive is not None and (self._reviving is None or self._reviving.done()):
             self._reviving = asyncio.ensure_future(self._revive())
+
+
+async def set_locally(connection: asyncpg.Connection, settings: Mapping[str, str]) -> None:
+    """Settings of the server until the end of the transaction."""
+    await connection.execute(statement("set_locally"), list(settings), list(settings.values()))
+
+
+async def _leave(_connection: asyncpg.Connection) -> None:
+    """Nothing is left behind on a pooled connection, so that a question is spared the round trip of a reset.
+
+    asyncpg itself rolls a transaction back. Whoever needs a setting, a lock or a cursor takes it for a transaction.
+    """
 
 
 async def read_storage(connection: asyncpg.Connection) -> Storage:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from tallystick_receiver.definitions import Aggregation, MetricDefinition, SeenMetric, definition_id
+from tallystick_receiver.definitions import SAMPLED, Aggregation, MetricDefinition, SeenMetric, definition_id
 from tallystick_receiver.events import Event, EventType, new_event
 from tallystick_receiver.periods import BEGIN_OF_TIME, Reset
 from tallystick_receiver.store.events import write_events
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import asyncpg
 
 _ALL: Final = 2**31
+_PLAIN: Final = ("key", "org", "name", "description", "unit", "unique", "is_seen", "created_at", "updated_at")
 
 
 async def define_seen(connection: asyncpg.Connection, now: datetime) -> None:
@@ -26,7 +28,7 @@ async def define_seen(connection: asyncpg.Connection, now: datetime) -> None:
     columns = zip(*((definition_id(m.key, None), m.key, m.unit, *_natural(m)) for m in seen), strict=True)
     async with connection.transaction():
         fresh = await connection.fetch(statement("define_seen"), *columns, now)
-        await write_events(connection, [_defined(_definition(row), now) for row in fresh])
+        await write_events(connection, [_defined(definition_of(row), now) for row in fresh])
 
 
 def _natural(metric: SeenMetric) -> tuple[str, str]:
@@ -51,7 +53,7 @@ async def read_definitions(
     """
     await define_seen(connection, now)
     rows = await connection.fetch(statement("read_definitions"), org, key, number, *(after or (None, None)), limit)
-    return [_definition(row) for row in rows]
+    return [definition_of(row) for row in rows]
 
 
 async def definition_for(
@@ -65,7 +67,7 @@ async def definition_for(
         found = await connection.fetch(statement("read_definitions"), org, key, None, None, None, _ALL)
         rows = [row for row in found if row["org"] in (None, org)]
         if rows:
-            return _definition(rows[-1])
+            return definition_of(rows[-1])
         if not attempt:
             await define_seen(connection, now)
     return None
@@ -80,12 +82,13 @@ async def write_definition(connection: asyncpg.Connection, definition: MetricDef
     """
     key, org = definition.key, definition.org
     starts = await keep(connection, key, org, definition.dimensions, definition.updated_at, is_there=True)
+    await connection.execute(statement("note_sampling"), key, definition.aggregation in SAMPLED)
     row = await connection.fetchrow(
         statement("write_definition"), definition.key, definition.org, definition.name, definition.description,
         definition.unit, definition.aggregation.value, definition.reset.value, definition.updated_at, definition.id,
         definition.unique, definition.dimensions, starts,
     )  # fmt: skip
-    written = _definition(row)
+    written = definition_of(row)
     await write_events(connection, [_defined(written, definition.updated_at)])
     return written
 
@@ -100,7 +103,15 @@ async def delete_definition(connection: asyncpg.Connection, key: str, org: str |
         now: the time.
     """
     await keep(connection, key, org, None, now, is_there=False)
+    await connection.execute(statement("note_sampling"), key, False)  # noqa: FBT003 - a parameter of the statement
     await connection.execute(statement("delete_definition"), key, org)
+
+
+async def is_recorded(connection: asyncpg.Connection, metrics: Iterable[SeenMetric]) -> bool:
+    """Whether records brought some of these metrics, so that a definition says what further ones are."""
+    ids = [metric.metric_id for metric in metrics]
+    found: bool = await connection.fetchval(statement("is_recorded"), ids)
+    return found
 
 
 async def read_seen(connection: asyncpg.Connection) -> list[SeenMetric]:
@@ -126,13 +137,14 @@ def _defined(definition: MetricDefinition, now: datetime) -> Event:
     return new_event(EventType.METRIC_DEFINED, org=definition.org, at=now, content=definition_content(definition))
 
 
-def _definition(row: asyncpg.Record) -> MetricDefinition:
+def definition_of(row: asyncpg.Record) -> MetricDefinition:
+    """A row that has the columns of read_definitions.sql, maybe among others."""
     dimensions, starts = row["dimensions"], row["dimensions_from"]
-    return MetricDefinition(**{
-        **row, "aggregation": Aggregation(row["aggregation"]), "reset": Reset(row["reset"]),
-        "dimensions": None if dimensions is None else tuple(dimensions),
-        "dimensions_from": None if starts == BEGIN_OF_TIME else starts,
-    })  # fmt: skip
+    return MetricDefinition(
+        **{name: row[name] for name in _PLAIN}, aggregation=Aggregation(row["aggregation"]), reset=Reset(row["reset"]),
+        dimensions=None if dimensions is None else tuple(dimensions),
+        dimensions_from=None if starts == BEGIN_OF_TIME else starts,
+    )  # fmt: skip
 
 
 def _time(time: datetime) -> str:

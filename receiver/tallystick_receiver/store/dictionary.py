@@ -71,5 +71,17 @@ def dims_row(key: tuple[int, int], stream: Stream) -> tuple[object, ...]:
     )  # fmt: skip
 
 
+def collides(stream: Stream, collisions: Collisions) -> bool:
+    """Whether an id of a stream stands for something else."""
+    ids = {
+        ("org", org_id_of(stream.org)),
+        ("project", project_id_of(stream.org, stream.project)),
+        ("metric", metric_id_of(stream.metric, stream.unit, stream.kind)),
+        ("dims", id_of(stream.dims_identity)),
+        ("series", id_of(stream.series_identity)),
+    }
+    return not ids.isdisjoint(collisions)
+
+
 def _columns(rows: list[tuple[object, ...]], width: int) -> list[tuple[object, ...]]:
     return list(zip(*rows, strict=True)) if rows else [()] * width

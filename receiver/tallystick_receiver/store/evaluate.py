@@ -6,13 +6,15 @@ committed together, so that a crash repeats nothing and loses nothing.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from time import monotonic
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tallystick_receiver.definitions import Figures, MetricDefinition, SeenMetric, metrics_read_by
 from tallystick_receiver.errors import InvalidQuestion
@@ -21,7 +23,7 @@ from tallystick_receiver.growth import Growth, Quarter, room
 from tallystick_receiver.holding import Hold
 from tallystick_receiver.identity import org_id_of
 from tallystick_receiver.ranges import QUARTER, floor
-from tallystick_receiver.store.database import READING
+from tallystick_receiver.store.database import READING, set_locally
 from tallystick_receiver.store.definitions import define_seen, read_definitions, read_seen
 from tallystick_receiver.store.duty import Duty
 from tallystick_receiver.store.events import write_events
@@ -43,20 +45,30 @@ _STATEMENT_SECONDS: Final = 60.0
 _WHOLE_EVERY: Final = timedelta(minutes=5)
 """Everything is looked at so often, whatever changed: rebuilt rollups, for instance."""
 _KEPT_AFTER_LATE: Final = timedelta(days=30)
+_JUDGED_AT_ONCE: Final = 250
+"""So many thresholds take a few milliseconds; then requests get their turn."""
 
-Watch = tuple[Threshold, list[Quarter]]
-"""A threshold, and in which quarters of an hour of its period usage is new."""
+
+class Watch(NamedTuple):
+    """A threshold, what its metric means, and in which quarters of an hour of its period usage is new."""
+
+    threshold: Threshold
+    definition: MetricDefinition
+    quarters: list[Quarter]
 
 
 def evaluator(
     database: Database, telemetry: Telemetry, *, seconds: float, hold_seconds: int, late: timedelta,
     now_ns: Callable[[], int],
 ) -> Duty:  # fmt: skip
-    """The duty of evaluating, every `seconds`."""
+    """The duty of evaluating, every `seconds`; after a round that took longer, so much later."""
     evaluation = Evaluation(telemetry, hold_seconds=hold_seconds, late=late)
 
     async def work(connection: asyncpg.Connection) -> None:
+        begun = monotonic()
         await evaluation.round(connection, now_ns())
+        # However many thresholds there are, and whatever they cost: at most half of the time goes into them.
+        await asyncio.sleep(max(0.0, monotonic() - begun - seconds))
 
     return Duty(
         database, name="evaluating", lock=_LOCK, seconds=seconds, statement_seconds_max=_STATEMENT_SECONDS, work=work
@@ -65,11 +77,13 @@ def evaluator(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Meanings:
-    """What metrics mean, by key and organisation, and what was seen of them."""
+    """What metrics mean, by key and organisation, what was seen of them, and which alerts there are."""
 
     definitions: dict[tuple[str, str | None], MetricDefinition]
     seen: dict[str, list[SeenMetric]]
-    _read: dict[str, list[SeenMetric]] = field(default_factory=dict)
+    alerts: list[Alert]
+    _read: dict[tuple[str, str | None], list[SeenMetric]] = field(default_factory=dict)
+    _alerts_on: dict[tuple[str, str], list[Alert]] = field(default_factory=dict)
 
     def of(self, threshold: Threshold) -> MetricDefinition | None:
         own = self.definitions.get((threshold.metric, threshold.org))
@@ -77,9 +91,17 @@ class _Meanings:
 
     def read_by(self, definition: MetricDefinition) -> list[SeenMetric]:
         """The stored metrics that a definition reads; thousands of thresholds may share it."""
-        if definition.id not in self._read:
-            self._read[definition.id] = metrics_read_by(definition, self.seen.get(definition.key, ()))
-        return self._read[definition.id]
+        which = definition.key, definition.org
+        if which not in self._read:
+            self._read[which] = metrics_read_by(definition, self.seen.get(definition.key, ()))
+        return self._read[which]
+
+    def alerts_on(self, threshold: Threshold) -> list[Alert]:
+        """The alerts that concern it, as any other on that metric of that organisation."""
+        which = threshold.org, threshold.metric
+        if which not in self._alerts_on:
+            self._alerts_on[which] = [alert for alert in self.alerts if alert.concerns(threshold)]
+        return self._alerts_on[which]
 
 
 @dataclass(slots=True)
@@ -125,8 +147,7 @@ class Evaluation:
             if is_whole:
                 await connection.execute(statement("delete_old_crossings"), now - self._late - _KEPT_AFTER_LATE)
             if due or is_whole:
-                for name, value in READING.items():
-                    await connection.execute("SELECT set_config($1, $2, true)", name, value)
+                await set_locally(connection, READING)
                 looked, events = await self._evaluate(connection, due, growth, now_ns, is_whole=is_whole)
         self._growth, self._leads_on = growth, connection
         if is_whole:
@@ -167,33 +188,34 @@ class Evaluation:
         thresholds = await read_thresholds_of(connection, None if is_whole else due)
         if not thresholds:
             return 0, 0
-        seen: dict[str, list[SeenMetric]] = defaultdict(list)
-        for metric in await read_seen(connection):
-            seen[metric.key].append(metric)
-        meanings = _Meanings(
-            definitions={(d.key, d.org): d for d in await read_definitions(connection, now)}, seen=seen
-        )
+        meanings = await _read_meanings(connection, now)
         groups = _grouped(thresholds, due, meanings, now, is_whole=is_whole)
         writes = _Writes()
-        alerts = await read_alerts(connection)
         hold = Hold(seconds=self._hold_seconds, now_ns=now_ns)
         for (period, subject_type), members in sorted(groups.items()):
-            figures = await _figures(connection, period, subject_type, [t for t, _ in members], meanings, hold)
-            before = {} if figures is None else await _before(connection, period, [t for t, _ in members])
-            for threshold, quarters in members:
-                if figures is None:
-                    writes.lack(quarters, Decimal(0))
-                    continue
-                concerned = [alert for alert in alerts if alert.concerns(threshold)]
-                lacking = _judge(
-                    threshold, period, concerned, before.get(threshold.id, {}), meanings, figures, now, writes
-                )
-                writes.lack(quarters, lacking)
+            figures = await _figures(connection, period, subject_type, members, meanings, hold)
+            if figures is None:
+                for watch in members:
+                    writes.lack(watch.quarters, Decimal(0))
+                continue
+            before = await _before(connection, period, members)
+            for number, watch in enumerate(members, 1):
+                _judge(watch, period, before.get(watch.threshold.id, {}), meanings, figures, now, writes)
+                if number % _JUDGED_AT_ONCE == 0:
+                    await asyncio.sleep(0)
         growth.looked(writes.lacking)
         if writes.crossings:
             await connection.execute(statement("write_crossings"), *zip(*writes.crossings, strict=True))
         await write_events(connection, writes.events)
         return sum(map(len, groups.values())), len(writes.events)
+
+
+async def _read_meanings(connection: asyncpg.Connection, now: datetime) -> _Meanings:
+    seen: dict[str, list[SeenMetric]] = defaultdict(list)
+    for metric in await read_seen(connection):
+        seen[metric.key].append(metric)
+    definitions = {(d.key, d.org): d for d in await read_definitions(connection, now)}
+    return _Meanings(definitions=definitions, seen=seen, alerts=await read_alerts(connection))
 
 
 def _grouped(
@@ -205,37 +227,32 @@ def _grouped(
     """
     groups: dict[tuple[Period, str], list[Watch]] = defaultdict(list)
     current = {floor(now, QUARTER)} if is_whole else set()
-    org_ids: dict[str, int] = {}
-    periods: dict[tuple[datetime, Reset, str], Period] = {}
+    watched: dict[tuple[str, Reset, str], dict[Period, list[Quarter]]] = {}
     for threshold in thresholds:
         definition = meanings.of(threshold)
         if definition is None:
             continue
-        if threshold.org not in org_ids:
-            org_ids[threshold.org] = org_id_of(threshold.org)
-        org_id, reset = org_ids[threshold.org], threshold.reset or definition.reset
-        quarters: dict[Period, list[Quarter]] = defaultdict(list)
-        for time in due.get(org_id, set()) | current:
-            key = (time, reset, threshold.zone)
-            if key not in periods:
-                periods[key] = threshold.period(time, definition)
-            quarters[periods[key]].append((org_id, time))
-        for period, found in quarters.items():
+        which = threshold.org, threshold.reset or definition.reset, threshold.zone
+        if which not in watched:
+            org_id, watched[which] = org_id_of(threshold.org), defaultdict(list)
+            for time in due.get(org_id, set()) | current:
+                watched[which][threshold.period(time, definition)].append((org_id, time))
+        for period, quarters in watched[which].items():
             if period.end > threshold.created_at:
-                groups[period, threshold.subject_type].append((threshold, found))
+                groups[period, threshold.subject_type].append(Watch(threshold, definition, quarters))
     return groups
 
 
 async def _figures(
-    connection: asyncpg.Connection, period: Period, subject_type: str, members: list[Threshold], meanings: _Meanings,
+    connection: asyncpg.Connection, period: Period, subject_type: str, members: list[Watch], meanings: _Meanings,
     hold: Hold,
 ) -> dict[Used, Figures] | None:  # fmt: skip
     """What these subjects used; None, with a word in the log, where the period reaches before what is kept."""
-    defined = {definition.id: definition for one in members if (definition := meanings.of(one)) is not None}
+    defined = {(d.key, d.org): d for _, d, _ in members}
     readings = [Reading(one, meanings.read_by(one)) for one in defined.values()]
     if not any(reading.metrics for reading in readings):
         return {}
-    subjects = [(threshold.org, threshold.subject) for threshold in members]
+    subjects = [(threshold.org, threshold.subject) for threshold, _, _ in members]
     try:
         return await read_figures(connection, period, subject_type, subjects, readings, hold)
     except InvalidQuestion as error:
@@ -244,27 +261,28 @@ async def _figures(
 
 
 async def _before(
-    connection: asyncpg.Connection, period: Period, members: Iterable[Threshold]
+    connection: asyncpg.Connection, period: Period, members: Iterable[Watch]
 ) -> dict[str, dict[int, Reached]]:
-    ids = [threshold.id for threshold in members]
+    """What was reached before, by threshold and level."""
+    ids = [threshold.id for threshold, _, _ in members]
     found: dict[str, dict[int, Reached]] = defaultdict(dict)
-    for row in await connection.fetch(statement("read_crossings"), ids, [period.start] * len(ids)):
+    for row in await connection.fetch(statement("read_crossings"), ids, period.start):
         found[row["threshold_id"]][row["level"]] = Reached(row["is_over"], row["times"])
     return found
 
 
 def _judge(
-    threshold: Threshold, period: Period, alerts: list[Alert], before: dict[int, Reached], meanings: _Meanings,
-    figures: dict[Used, Figures], now: datetime, writes: _Writes,
-) -> Decimal | None:  # fmt: skip
+    watch: Watch, period: Period, before: dict[int, Reached], meanings: _Meanings, figures: dict[Used, Figures],
+    now: datetime, writes: _Writes,
+) -> None:  # fmt: skip
     """What is new of one threshold in one period, and what is lacking to its next level."""
-    definition = meanings.of(threshold)
-    if definition is None:
-        return Decimal(0)
+    threshold, definition, quarters = watch
+    alerts = meanings.alerts_on(threshold)
     amount = used_of(
-        threshold, definition, meanings.read_by(definition), figures, is_seen=threshold.metric in meanings.seen
+        (threshold.org, threshold.subject), definition, meanings.read_by(definition), figures,
+        is_seen=threshold.metric in meanings.seen,
     )  # fmt: skip
-    levels = {*threshold.levels, *(alert.percent for alert in alerts)}
+    levels = {*threshold.levels, *(alert.percent for alert in alerts)} if alerts else threshold.levels
     for change in changes(amount, threshold.amount, levels, before):
         reached = change.reached
         writes.crossings.append(
@@ -273,4 +291,4 @@ def _judge(
         content = crossing_content(threshold, definition, period, amount or Decimal(0), change, now)
         told = recipients_of(threshold, alerts, change.level)
         writes.events.append(new_event(change.type, org=threshold.org, at=now, content=content, recipients=told))
-    return room(definition.aggregation, amount, threshold.amount, levels)
+    writes.lack(quarters, room(definition.aggregation, amount, threshold.amount, levels))

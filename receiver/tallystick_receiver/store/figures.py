@@ -17,7 +17,7 @@ from tallystick_receiver.store.distinct import Whose, read_distinct, unkept
 from tallystick_receiver.store.retention import dropped_before
 from tallystick_receiver.store.scene import Scene
 from tallystick_receiver.store.usage import read_rows
-from tallystick_receiver.thresholds import ORG, PROJECT, Threshold, dimension_of
+from tallystick_receiver.thresholds import ORG, PROJECT, dimension_of
 
 if TYPE_CHECKING:
     import asyncpg
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _UTC: Final = ZoneInfo("UTC")
 _ROWS_MAX: Final = 10_000_000
+NOTHING: Final = Figures()
 
 
 class Reading(NamedTuple):
@@ -48,7 +49,7 @@ class Used(NamedTuple):
 
 async def read_figures(
     connection: asyncpg.Connection, period: Period, subject_type: str, subjects: Iterable[tuple[str, str]],
-    reads: Iterable[Reading], hold: Hold,
+    reads: Iterable[Reading], hold: Hold, *, kept_from: dict[str, datetime] | None = None,
 ) -> dict[Used, Figures]:  # fmt: skip
     """What is stored for subjects of one type; who is missing in the answer has used nothing.
 
@@ -59,6 +60,7 @@ async def read_figures(
         subjects: (organisation, subject) pairs.
         reads: which metrics, and how. Averages of levels cost a look at quarters, distinct values one at all sets.
         hold: how long samples of levels hold, for averages.
+        kept_from: until when each relation was dropped, where the transaction has read it.
 
     Raises:
         InvalidQuestion: the period reaches before what is kept.
@@ -75,7 +77,7 @@ async def read_figures(
     readings = list(reads)
     chosen = {m.metric_id: {"key": m.key, "unit": m.unit, "kind": m.kind} for r in readings for m in r.metrics}
     scene = Scene(
-        connection=connection, kept_from=await dropped_before(connection), metrics=chosen,
+        connection=connection, kept_from=kept_from or await dropped_before(connection), metrics=chosen,
         orgs=sorted({org_id_of(org) for org, _ in pairs}),
     )  # fmt: skip
     averages = any(r.definition.aggregation is Aggregation.AVG for r in readings)
@@ -84,7 +86,7 @@ async def read_figures(
         subject = row.org if subject_type == ORG else row.project if subject_type == PROJECT else row.dimensions[0]
         if row.org is not None and subject is not None and (row.org, subject) in pairs:
             key = Used(row.org, subject, row.metric, row.unit)
-            found[key] = joined(found.get(key, Figures()), row)
+            found[key] = joined(found.get(key, NOTHING), row)
     await _add_distinct(scene, question, readings, found, hold)
     return found
 
@@ -116,6 +118,8 @@ def _used(whose: Whose, question: Question) -> Used:
 def joined(figures: Figures, row: UsageRow) -> Figures:
     """Figures with those of a row, which is of sums or of levels."""
     if row.level is None:
+        if figures is NOTHING:
+            return Figures(quantity=row.quantity or figures.quantity, count=row.points)
         return replace(figures, quantity=row.quantity or figures.quantity, count=row.points)
     return replace(
         figures, last=row.quantity, lowest=row.level.lowest, highest=row.level.highest, average=row.level.average,
@@ -124,13 +128,13 @@ def joined(figures: Figures, row: UsageRow) -> Figures:
 
 
 def used_of(
-    threshold: Threshold, definition: MetricDefinition, metrics: Sequence[SeenMetric], figures: Mapping[Used, Figures],
-    *, is_seen: bool,
+    whose: tuple[str, str], definition: MetricDefinition, metrics: Sequence[SeenMetric],
+    figures: Mapping[Used, Figures], *, is_seen: bool,
 ) -> Decimal | None:  # fmt: skip
-    """How much of a threshold is used; None where that is not known.
+    """How much of a metric a subject used; None where that is not known.
 
     Args:
-        threshold: whose.
+        whose: organisation and subject.
         definition: how its metric is read.
         metrics: what the definition reads.
         figures: what was stored of them.
@@ -139,5 +143,5 @@ def used_of(
     if is_seen and not metrics:
         return None
     unit = metrics[0].unit if metrics else definition.unit
-    key = Used(threshold.org, threshold.subject, threshold.metric, unit)
-    return used(definition, figures.get(key, Figures()))
+    key = Used(*whose, definition.key, unit)
+    return used(definition, figures.get(key, NOTHING))

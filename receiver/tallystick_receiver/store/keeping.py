@@ -50,16 +50,16 @@ class Keeper:
         self._spans: dict[tuple[str, int], tuple[Span, ...]] = {}
         self._kept: dict[Held, int] = {}
 
-    async def reduced(self, connection: asyncpg.Connection, points: Points) -> tuple[Points, dict[Held, int]]:
+    async def reduced(
+        self, connection: asyncpg.Connection, points: Points, version: int
+    ) -> tuple[Points, dict[Held, int]]:
         """Points as rollups hold them, and what is to be remembered once it is committed.
-
-        Until then nobody can change what is kept.
 
         Args:
             connection: in the transaction that stores the points.
             points: with all their dimensions.
+            version: what `lock_keeping` said in this transaction.
         """
-        version = await connection.fetchval(statement("lock_keeping"), LOCK)
         if version != self._version:
             self._learn(await read_rules(connection, None))
             self._version = version
@@ -163,6 +163,16 @@ async def read_rules(connection: asyncpg.Connection, keys: list[str] | None) -> 
         Rule(**{**row, "dimensions": None if row["dimensions"] is None else tuple(row["dimensions"])})
         for row in await connection.fetch(statement("read_keeping"), keys)
     ]
+
+
+async def lock_keeping(connection: asyncpg.Connection) -> int:
+    """The version of what definitions say to those who store usage; nobody can change it until the transaction ends.
+
+    It comes first in a commit: who waits for somebody else's rows holds this lock already, so that nobody who defines
+    can come between them.
+    """
+    version: int = await connection.fetchval(statement("lock_keeping"), LOCK)
+    return version
 
 
 async def hold_keeping(connection: asyncpg.Connection) -> None:

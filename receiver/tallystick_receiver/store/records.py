@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from tallystick_receiver.ledger import NEW
+from tallystick.refusal import Reason
+from tallystick_receiver.ledger import NEW, Became
 from tallystick_receiver.points import Points, Records
 from tallystick_receiver.recognition import Known, recognise
 from tallystick_receiver.staging import Request, StoredParts, by_collection
+from tallystick_receiver.store.sampling import Level, Sampled, Sampler, Set
 from tallystick_receiver.store.statements import statement
 
 if TYPE_CHECKING:
@@ -27,16 +31,18 @@ class Recognised:
     """What became of the records of a commit's requests.
 
     Attributes:
-        verdicts: of each request, by place: NEW, DUPLICATE or CONFLICT.
+        verdicts: what became of the records of each request, by place.
         points: the new ones, by collection.
+        fresh: what the sampler is to remember once it is committed.
     """
 
-    verdicts: list[dict[int, int]]
+    verdicts: list[dict[int, Became]]
     points: Request
+    fresh: Mapping[Set, Level] = field(default_factory=dict)
 
 
 async def write_records(
-    connection: asyncpg.Connection, requests: list[Records | None], stored: StoredParts
+    connection: asyncpg.Connection, requests: list[Records | None], stored: StoredParts, sampler: Sampler, version: int
 ) -> Recognised:
     """Within the commit: decide which records are new, and write down their ids.
 
@@ -44,6 +50,8 @@ async def write_records(
         connection: in the transaction of the commit.
         requests: the records of each request; None where there are none.
         stored: learns the next free part of the collections that get new records.
+        sampler: knows which of them are samples of levels.
+        version: what `lock_keeping` said in this transaction.
 
     Raises:
         asyncpg.UniqueViolationError: another receiver wrote one of the ids meanwhile; look again.
@@ -51,19 +59,23 @@ async def write_records(
     ids = sorted({record_id for records in requests if records is not None for record_id in records.ids})
     if not ids:
         return Recognised(verdicts=[{} for _ in requests], points=[])
+    sizes = [0 if records is None else len(records) for records in requests]
+    sampled = await sampler.sampled(
+        connection, Points.join([records.points for records in requests if records is not None]), version
+    )
+    wrong = _split(_wrong(sampled), sizes)
     known: dict[bytes, Known] = {}
     for first in range(0, len(ids), _AT_A_TIME):
         rows = await connection.fetch(statement("read_records"), ids[first : first + _AT_A_TIME])
         known |= {row[0]: Known(*tuple(row)[1:]) for row in rows}
     before = set(known)
-    verdicts = recognise(requests, known)
-    new = sorted((record_id, *known[record_id]) for record_id in ids if record_id not in before)
+    verdicts = recognise(requests, wrong, known)
+    new = sorted((record_id, *known[record_id]) for record_id in known.keys() - before)
     for first in range(0, len(new), _AT_A_TIME):
         columns = zip(*new[first : first + _AT_A_TIME], strict=True)
         await connection.execute(statement("write_records"), *columns)
-    found = [(records, verdict) for records, verdict in zip(requests, verdicts, strict=True) if records is not None]
-    fresh = [records.points.take(np.array(verdict, dtype=np.int8) == NEW) for records, verdict in found if verdict]
-    points = by_collection(Points.join([part for part in fresh if len(part)]))
+    is_new = np.array([became == NEW for verdict in verdicts for became in verdict], dtype=bool)
+    points = by_collection(sampled.points.take(is_new))
     await _number_parts(connection, points, stored)
     return Recognised(
         verdicts=[
@@ -71,7 +83,22 @@ async def write_records(
             for records, verdict in zip(requests, verdicts, strict=True)
         ],
         points=points,
+        fresh=sampled.fresh,
     )
+
+
+def _wrong(sampled: Sampled) -> list[Reason | None]:
+    """Why records could not be stored if they were new: usage is not negative, a level may be."""
+    negative = (sampled.points.mantissa < 0) & ~sampled.points.is_level
+    return [
+        Reason.IDENTITY_COLLISION if collides else Reason.NEGATIVE if is_negative else None
+        for collides, is_negative in zip(sampled.collides.tolist(), negative.tolist(), strict=True)
+    ]
+
+
+def _split(reasons: list[Reason | None], sizes: list[int]) -> list[list[Reason | None]]:
+    ends = itertools.accumulate(sizes)
+    return [reasons[end - size : end] for size, end in zip(sizes, ends, strict=True)]
 
 
 async def forget_records(connection: asyncpg.Connection, reachable_from: datetime) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tallystick_receiver.identity import org_id_of
 from tallystick_receiver.periods import Reset
@@ -24,21 +24,15 @@ async def read_thresholds(
 ) -> list[Threshold]:  # fmt: skip
     """Thresholds by id; what is None does not restrict."""
     rows = await connection.fetch(statement("read_thresholds"), org, metric, number, after, limit)
-    return [_threshold(row) for row in rows]
+    return [threshold_of(row) for row in rows]
 
 
 async def read_thresholds_of(connection: asyncpg.Connection, org_ids: Iterable[int] | None) -> list[Threshold]:
-    """Thresholds of these organisations; None for all."""
+    """Thresholds of these organisations, None for all, by id."""
     ids = None if org_ids is None else list(org_ids)
-    return [_threshold(row) for row in await connection.fetch(statement("read_thresholds_of"), ids)]
-
-
-async def read_thresholds_on(
-    connection: asyncpg.Connection, *, org: str, metric: str, subject_type: str, subject: str
-) -> list[Threshold]:
-    """Thresholds on the usage of a subject."""
-    rows = await connection.fetch(statement("read_thresholds_on"), org_id_of(org), metric, subject_type, subject)
-    return [_threshold(row) for row in rows]
+    # Sorted here: with PostgreSQL's sort switched off, as for questions, it would read everybody's thresholds by key.
+    rows = await connection.fetch(statement("read_thresholds_of"), ids)
+    return sorted(map(threshold_of, rows), key=lambda threshold: threshold.id)
 
 
 async def write_threshold(connection: asyncpg.Connection, threshold: Threshold, before: Threshold | None) -> None:
@@ -99,10 +93,12 @@ async def delete_alert(connection: asyncpg.Connection, number: str) -> None:
     await connection.execute(statement("delete_alert"), number)
 
 
-def _threshold(row: asyncpg.Record) -> Threshold:
+def threshold_of(row: Sequence[Any]) -> Threshold:
+    """A row of columns in the order of read_thresholds.sql."""
+    (number, org, metric, subject_type, subject, amount, reset, zone, levels, action, emails, slack, created_at,
+     updated_at) = row  # fmt: skip
     return Threshold(
-        **{
-            **row, "reset": row["reset"] and Reset(row["reset"]), "levels": tuple(row["levels"]),
-            "action": Action(row["action"]), "emails": tuple(row["emails"]),
-        }
+        id=number, org=org, metric=metric, subject_type=subject_type, subject=subject, amount=amount,
+        reset=None if reset is None else Reset(reset), zone=zone, levels=tuple(levels), action=Action(action),
+        emails=tuple(emails), slack=slack, created_at=created_at, updated_at=updated_at,
     )  # fmt: skip

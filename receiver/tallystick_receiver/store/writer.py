@@ -11,23 +11,18 @@ import numpy as np
 
 from tallystick.refusal import Reason, Refused
 from tallystick_receiver.errors import Unavailable
-from tallystick_receiver.identity import (
-    Stream,
-    id_of,
-    metric_id_of,
-    org_id_of,
-    project_id_of,
-)
+from tallystick_receiver.identity import id_of
 from tallystick_receiver.points import Batch, Points, RefusedPoint
 from tallystick_receiver.settings import First
 from tallystick_receiver.staging import Verdict, collections_of
 from tallystick_receiver.store.announce import Attendance
 from tallystick_receiver.store.as_otlp import Identities, as_refused, refused_points
 from tallystick_receiver.store.commit import commit
-from tallystick_receiver.store.dictionary import Collisions, describe
+from tallystick_receiver.store.dictionary import Collisions, collides, describe
 from tallystick_receiver.store.keeping import Keeper
 from tallystick_receiver.store.partitions import DAY_NS, Partitions, days_of
 from tallystick_receiver.store.quarantine import write_quarantine
+from tallystick_receiver.store.sampling import Sampler
 from tallystick_receiver.store.subscriptions import Listeners
 
 if TYPE_CHECKING:
@@ -54,6 +49,7 @@ class UsageWriter:
         self._partitions = Partitions()
         self._attendance = Attendance()
         self._keeper = Keeper()
+        self._sampler = Sampler()
         self._listeners = Listeners()
 
     async def write(self, batches: list[Batch]) -> list[Verdict]:
@@ -101,7 +97,7 @@ class UsageWriter:
         await self._listeners.refresh(connection)
         staged, converted, lost = await commit(
             connection, collections_of(batches), [batch.records for batch in batches], cumulative, self._first,
-            announcements, refused, self._attendance, self._keeper, self._listeners,
+            announcements, refused, self._attendance, self._keeper, self._sampler, self._listeners,
             self._now_ns(), self._quarantine_rows_max,
         )  # fmt: skip
         self._telemetry.add("quarantine.lost", lost)
@@ -160,26 +156,15 @@ def _has_collision(batch: Batch, collisions: Collisions) -> bool:
     """Whether an id of the batch stands for something else; it is then never confirmed, and found each time."""
     return bool(collisions) and (
         any(("writer", id_of(writer.identity)) in collisions for writer in batch.writers)
-        or any(_collides(stream, collisions) for stream in batch.streams)
+        or any(collides(stream, collisions) for stream in batch.streams)
     )
-
-
-def _collides(stream: Stream, collisions: Collisions) -> bool:
-    ids = {
-        ("org", org_id_of(stream.org)),
-        ("project", project_id_of(stream.org, stream.project)),
-        ("metric", metric_id_of(stream.metric, stream.unit, stream.kind)),
-        ("dims", id_of(stream.dims_identity)),
-        ("series", id_of(stream.series_identity)),
-    }
-    return not ids.isdisjoint(collisions)
 
 
 def _refuse_collisions(batch: Batch, collisions: Collisions) -> None:
     """Move the points of colliding streams and writers from the accepted to the refused."""
     streams = {id_of(stream.series_identity): stream for stream in batch.streams}
     writers = {id_of(writer.identity): writer for writer in batch.writers}
-    bad_series = [number for number, stream in streams.items() if _collides(stream, collisions)]
+    bad_series = [number for number, stream in streams.items() if collides(stream, collisions)]
     bad_writers = [number for number in writers if ("writer", number) in collisions]
     identities = Identities(streams=streams, writers=writers)
     reason = Reason.IDENTITY_COLLISION

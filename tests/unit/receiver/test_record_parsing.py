@@ -175,7 +175,6 @@ def test_subject_metadata_and_key_say_whose_it_is(body, org, expected):
         ('"quantity": 1', Reason.INVALID_NAME),
         ('"metricKey": "", "quantity": 1', Reason.INVALID_NAME),
         ('"metricKey": "calls"', Reason.VALUE_MISSING),
-        ('"metricKey": "calls", "quantity": -1', Reason.NEGATIVE),
         ('"metricKey": "calls", "quantity": 1, "unit": 5', Reason.MALFORMED),
         ('"metricKey": "calls", "quantity": 1, "quantiy": 1', Reason.MALFORMED),
         ('"metricKey": "calls", "quantity": 1, "id": ""', Reason.MALFORMED),
@@ -270,3 +269,8 @@ def test_an_id_is_of_its_source_and_of_its_keys_organisation():
     found = [decoded(body, EVENT_TYPE, org=org).batch.records.ids[0] for body in bodies for org in (None, "acme")]
     found.append(decoded(record(', "id": "1"')).batch.records.ids[0])
     assert len(set(found)) == 5
+
+
+def test_what_is_below_zero_is_read_since_only_the_commit_knows_whether_it_is_a_level():
+    records = decoded('{"metricKey": "disk", "quantity": -1}', JSON_TYPE, org="acme").batch.records
+    assert (records.refused, records.points.mantissa.tolist()) == ({}, [-1])

@@ -2,4 +2,3 @@
 SELECT id, org, metric, subject_type, subject, amount, reset, zone, levels, action, emails, slack, created_at, updated_at
 FROM threshold
 WHERE $1::bigint[] IS NULL OR org_id = ANY ($1)
-ORDER BY id
