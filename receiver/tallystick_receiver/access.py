@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from tallystick_receiver.errors import Unavailable
+from tallystick_receiver.sessions import Sessions
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -37,10 +38,11 @@ class Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """What a request may do: with `org` None, in every organisation."""
+    """What a request may do: with `org` None, in every organisation; `key_id` None in the open mode."""
 
     scopes: frozenset[str]
     org: str | None
+    key_id: str | None = None
 
 
 class Denied(Exception):  # noqa: N818 - it names what happened
@@ -68,6 +70,8 @@ class Gate:
 
     While the database is away the keys that are known go on working: ingest must reach its 503 and be retried,
     not a 401 that makes clients drop usage.
+
+    Besides `Bearer <key>` a header may say `Session <token>`: somebody signed in with a key, which decides as ever.
     """
 
     def __init__(
@@ -76,6 +80,7 @@ class Gate:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.sessions = Sessions()
         self._read_keys = read_keys
         self._clock = clock
         self._keys: dict[bytes, Key] | None = None
@@ -95,13 +100,19 @@ class Gate:
         keys = await self._known()
         if not keys:
             return Access(scopes=frozenset(SCOPES), org=None)
-        kind, _, text = (authorization or "").partition(" ")
-        key = keys.get(digest(text.strip())) if kind.lower() == "bearer" else None
+        key = self._presented(authorization or "", keys)
         if key is None or key.revoked_at is not None:
             raise Denied(401, "send a valid key: Authorization: Bearer tsk_...")
         if scope not in key.scopes and ADMIN not in key.scopes:
             raise Denied(403, f"this key has no scope {scope!r}")
-        return Access(scopes=key.scopes, org=key.org)
+        return Access(scopes=key.scopes, org=key.org, key_id=key.key_id)
+
+    def _presented(self, authorization: str, keys: dict[bytes, Key]) -> Key | None:
+        kind, _, text = authorization.partition(" ")
+        if kind.lower() == "session":
+            key_id = self.sessions.key_id(text.strip())
+            return next((key for key in keys.values() if key.key_id == key_id), None)
+        return keys.get(digest(text.strip())) if kind.lower() == "bearer" else None
 
     async def _known(self) -> dict[bytes, Key]:
         if self._keys is None or self._clock() - self._read_at > _FRESH_SECONDS:

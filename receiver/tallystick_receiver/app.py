@@ -14,6 +14,9 @@ from typing import Any, Final, Protocol
 from aiohttp import web
 
 from tallystick_receiver.access import INGEST, Denied, Gate
+from tallystick_receiver.dashboard.routes import DashboardRoutes
+from tallystick_receiver.dashboard.session_cookie import with_session
+from tallystick_receiver.dashboard.session_routes import SessionRoutes
 from tallystick_receiver.deliver.outside import Outside
 from tallystick_receiver.deliver.ways import courier
 from tallystick_receiver.errors import InvalidQuestion, Unavailable
@@ -144,6 +147,7 @@ class Receiver:
             DefinitionRoutes(database, self.gate, now_ns=now_ns), ThresholdRoutes(database, self.gate, now_ns=now_ns),
             SubscriptionRoutes(database, self.gate, now_ns=now_ns), AlertRoutes(database, self.gate, now_ns=now_ns),
             AllowanceRoutes(database, self.gate, now_ns=now_ns, hold_seconds=settings.level_hold_seconds),
+            SessionRoutes(self.gate), DashboardRoutes(),
             WebhookRoutes(database, self.gate, outside, now_ns=now_ns, webhooks_max=settings.webhooks_per_org_max),
             DeliveryRoutes(database, self.gate, now_ns=now_ns),
         )  # fmt: skip
@@ -224,7 +228,7 @@ class Receiver:
     async def _errors(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         """Every error in the form of its path: google.rpc.Status for OTLP, problem+json elsewhere."""
         try:
-            return await handler(request)
+            return await handler(with_session(request))
         except Denied as error:
             return self._say_no(request, error.status, str(error))
         except InvalidQuestion as error:

@@ -9,13 +9,12 @@ import threading
 from pathlib import Path
 
 import pytest
+from cached import CACHE, INSTALL_SECONDS, install
 from otlp import get, totals, usage
 from ports import free_port
 from waiting import wait_until
 
 HERE = Path(__file__).parent
-CACHE = HERE.parents[1] / ".cache"
-INSTALL_SECONDS = 300
 pytestmark = pytest.mark.timeout(INSTALL_SECONDS + 300)
 
 PYTHON_PROGRAM = """
@@ -42,21 +41,6 @@ provider.shutdown()
 print(__version__)
 """
 PYTHON_CALLS = f"{3 * sum(range(1, 201))}.3"
-
-
-def install(folder, command, **options):
-    """Make a cached installation once a machine; skip where its registry or tool is missing."""
-    done = folder / ".done"
-    if not done.exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        options.pop("prepare", lambda _: None)(folder)
-        try:
-            subprocess.run(command, check=True, capture_output=True, text=True, timeout=INSTALL_SECONDS, **options)
-        except (OSError, subprocess.SubprocessError) as error:
-            pytest.skip(f"{command[0]} cannot install {folder.name}: {getattr(error, 'stderr', '') or error}")
-        done.touch()
-    return folder
 
 
 def venv_with(name, *requirements):

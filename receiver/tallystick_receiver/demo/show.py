@@ -68,6 +68,7 @@ class Screen:
 def addresses(console: Console, receiver_url: str, platform_url: str) -> None:
     """Print where everything can be reached."""
     for meaning, url in (
+        ("dashboard", f"{receiver_url}/"),
         ("log platform", platform_url),
         ("OTLP/HTTP", f"{receiver_url}/v1/metrics"),
         ("usage", f"{receiver_url}/api/usage?groupBy=org,type"),

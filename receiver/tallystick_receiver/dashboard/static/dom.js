@@ -1,0 +1,88 @@
+// Elements as values, and how a new description is laid over what is shown without touching what stayed the same:
+// focus, scroll position and text selection survive a live update.
+
+const SVG = "http://www.w3.org/2000/svg";
+const DRAWN = new Set(["svg", "path", "rect", "line", "title-svg"]);
+
+/** An element: h("a", {href, class, onclick}, ...children). `keep` leaves its children to somebody else. */
+export function h(name, properties, ...children) {
+  const element = DRAWN.has(name) ? document.createElementNS(SVG, name) : document.createElement(name);
+  for (const [key, value] of Object.entries(properties ?? {})) {
+    if (value === null || value === undefined || value === false) continue;
+    if (key.startsWith("on")) element[key] = value;
+    else if (key === "keep") element.dataset.keep = "";
+    else if (key === "width%") element.style.setProperty("width", `${value}%`);
+    else element.setAttribute(key, value === true ? "" : value);
+  }
+  element.append(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false),
+  );
+  return element;
+}
+
+/** Make `shown` look like `wanted`, changing as little as possible. */
+export function morph(shown, wanted) {
+  if (shown.nodeType !== wanted.nodeType || shown.nodeName !== wanted.nodeName || key(shown) !== key(wanted)) {
+    shown.replaceWith(wanted);
+    return;
+  }
+  if (shown.nodeType !== Node.ELEMENT_NODE) {
+    if (shown.data !== wanted.data) shown.data = wanted.data;
+    return;
+  }
+  attributes(shown, wanted);
+  for (const handler of ["onclick", "onchange", "onsubmit", "oninput", "onkeydown", "ontoggle"]) {
+    shown[handler] = wanted[handler];
+  }
+  if (!("keep" in wanted.dataset)) children(shown, wanted);
+  if (shown.nodeName === "SELECT" && shown !== document.activeElement) shown.value = wanted.value;
+  if (shown.nodeName === "INPUT" && shown !== document.activeElement) shown.value = wanted.value;
+}
+
+/** Lay new children over those of an element. */
+export function fill(parent, ...wanted) {
+  const holder = parent.cloneNode(false);
+  holder.append(...wanted.flat(Infinity).filter(Boolean));
+  children(parent, holder);
+}
+
+function key(node) {
+  return node.nodeType === Node.ELEMENT_NODE ? node.getAttribute("data-key") : null;
+}
+
+function attributes(shown, wanted) {
+  for (const { name, value } of [...wanted.attributes]) {
+    if (name === "style") {
+      if (shown.style.width !== wanted.style.width) shown.style.setProperty("width", wanted.style.width);
+    } else if (shown.getAttribute(name) !== value) shown.setAttribute(name, value);
+  }
+  for (const { name } of [...shown.attributes]) {
+    const kept = name === "style" || (name === "open" && shown.nodeName === "DETAILS");
+    if (!wanted.hasAttribute(name) && !kept) shown.removeAttribute(name);
+  }
+}
+
+function children(shown, wanted) {
+  const fresh = [...wanted.childNodes];
+  const known = new Map([...shown.childNodes].filter(key).map((node) => [key(node), node]));
+  let place = shown.firstChild;
+  for (const node of fresh) {
+    const same = key(node) === null ? null : known.get(key(node));
+    if (same && same !== place) {
+      shown.insertBefore(same, place);
+      place = same;
+    }
+    if (place === null || (key(node) !== null && !same)) {
+      shown.insertBefore(node, place);
+      continue;
+    }
+    const next = place.nextSibling;
+    morph(place, node);
+    place = next;
+  }
+  while (place !== null) {
+    const next = place.nextSibling;
+    place.remove();
+    place = next;
+  }
+}

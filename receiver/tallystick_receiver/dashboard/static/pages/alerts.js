@@ -1,0 +1,164 @@
+// Alerts: every threshold with how much of it is used, and what happened.
+
+import { ask } from "../api.js";
+import { h } from "../dom.js";
+import { panel, quantity, table } from "../parts.js";
+import { timeIn } from "../period.js";
+import { filters } from "../filters.js";
+import { Slow } from "../usage_answers.js";
+
+export const title = "Alerts";
+const SHOWN_MAX = 50;
+const EVENT_PAGES_MAX = 10;
+const EVENT_PAGE = 1000;
+const TYPES = "threshold.approaching,threshold.exceeded";
+
+/** See usage.js. Allowances are asked four times a minute, since each is a question of its own. */
+export function open(state, context) {
+  const slow = new Slow(context.again);
+  const unitOf = async (key, signal) =>
+    (await slow.get(`unit ${key}`, () => ask("/api/v1/metrics", { key }, { signal }))).metrics[0]?.unit ?? "";
+  const happened = { events: [], after: null };
+  return async (signal) => {
+    const found = await ask("/api/v1/thresholds", { orgId: state.org, limit: SHOWN_MAX }, { signal });
+    const thresholds = [];
+    for (const threshold of found.thresholds) {
+      const { orgId, metricKey, subjectType, subjectId } = threshold;
+      const allowance = await slow.get(threshold.id + threshold.updatedAt, () =>
+        ask("/api/v1/usage/allowance", { orgId, metricKey, subjectType, subjectId, tz: state.tz }, { signal }).catch(
+          (problem) => ({ problem }),
+        ),
+      );
+      thresholds.push({ ...threshold, allowance, unit: await unitOf(metricKey, signal) });
+    }
+    await follow(happened, state, signal);
+    return {
+      content: page({ state, context, thresholds, hasMore: Boolean(found.nextCursor), events: happened.events }),
+    };
+  };
+}
+
+/** Events after the last one known, the newest kept. */
+async function follow(happened, state, signal) {
+  for (let page = 0; page < EVENT_PAGES_MAX; page += 1) {
+    const { events, nextAfter } = await ask(
+      "/api/v1/events",
+      { orgId: state.org, type: TYPES, after: happened.after, limit: EVENT_PAGE },
+      { signal },
+    );
+    happened.events = [...events.reverse(), ...happened.events].slice(0, SHOWN_MAX);
+    happened.after = nextAfter;
+    if (events.length < EVENT_PAGE) return;
+  }
+}
+
+function page({ state, context, thresholds, hasMore, events }) {
+  return [
+    h("div", { class: "heading", "data-key": "heading" }, h("h1", {}, "Alerts")),
+    thresholds.length || state.org
+      ? filters(
+          { ...state, filters: [] },
+          {
+            go: context.go,
+            known: { orgs: [...new Set(thresholds.map(({ orgId }) => orgId))], projects: null },
+            fixedOrg: context.session.orgId,
+            hasPeriod: false,
+          },
+        )
+      : null,
+    thresholds.length
+      ? h(
+          "ul",
+          { class: "thresholds", "data-key": "thresholds", "aria-label": "Thresholds" },
+          thresholds.map((threshold) => card(threshold, state)),
+        )
+      : panel(
+          "empty",
+          "No thresholds",
+          h("p", {}, "A threshold tells when somebody's usage comes near a limit. Draw one with:"),
+          h(
+            "pre",
+            { tabindex: "0", role: "region", "aria-label": "An example" },
+            "tallystick thresholds create --help",
+          ),
+        ),
+    hasMore ? h("p", { class: "hint" }, `The first ${SHOWN_MAX} are shown.`) : null,
+    h(
+      "section",
+      { "data-key": "events", "aria-labelledby": "events" },
+      h("h2", { id: "events" }, "What happened"),
+      events.length
+        ? table(
+            "Events",
+            [{ name: "When" }, { name: "Event" }, { name: "Organisation" }, { name: "Metric" }, { name: "What" }],
+            events.map((event) => row(event, state)),
+          )
+        : h("p", { class: "hint" }, "No threshold was approached or exceeded yet."),
+    ),
+  ];
+}
+
+function card(
+  { id, orgId, metricKey, subjectType, subjectId, threshold, resetPeriod, levels, action, allowance, unit },
+  state,
+) {
+  const used = allowance.problem ? null : (allowance.used ?? null);
+  const percent = used === null || Number(threshold) === 0 ? null : (100 * Number(used)) / Number(threshold);
+  const kind =
+    percent === null
+      ? "unsure"
+      : percent >= 100
+        ? "over"
+        : levels.some((level) => level < 100 && percent >= level)
+          ? "near"
+          : "below";
+  const whom = subjectType === "org" ? orgId : `${orgId} · ${subjectType} ${subjectId}`;
+  return h(
+    "li",
+    { class: `threshold ${kind}`, "data-key": id, "data-threshold": id },
+    h(
+      "div",
+      { class: "row" },
+      h("b", {}, metricKey),
+      h("span", {}, whom),
+      h("span", { class: "percent" }, percent === null ? "unknown" : `${percent.toFixed(1)} %`),
+    ),
+    h(
+      "div",
+      {
+        class: "track",
+        role: "img",
+        "aria-label": percent === null ? "unknown" : `${percent.toFixed(1)} percent used`,
+      },
+      h("span", { class: "used", "width%": Math.min(percent ?? 0, 100).toFixed(1) }),
+    ),
+    h(
+      "div",
+      { class: "row hint" },
+      h("span", {}, quantity(used, unit, { of: id }), " of ", quantity(threshold, unit)),
+      h("span", {}, `${resetPeriod ?? "as the metric says"} · levels ${levels.join(", ")} % · ${action}`),
+      allowance.resetsAt ? h("span", {}, `resets ${timeIn(state.tz, new Date(allowance.resetsAt))}`) : null,
+    ),
+  );
+}
+
+function row(event, state) {
+  const content = event.data;
+  const time = event.timestamp;
+  return h(
+    "tr",
+    { "data-key": event.cursor },
+    h("th", { scope: "row" }, time ? timeIn(state.tz, new Date(time)) : "–"),
+    h("td", {}, event.type),
+    h("td", {}, event.orgId ?? "–"),
+    h("td", {}, content.metricKey ?? "–"),
+    h(
+      "td",
+      {},
+      `${content.level} %: `,
+      quantity(content.used, content.unit),
+      " of ",
+      quantity(content.threshold, content.unit),
+    ),
+  );
+}

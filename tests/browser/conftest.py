@@ -1,0 +1,131 @@
+"""A real Chromium before a real receiver with generated usage; whatever a page complains about fails its test."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+import pytest_asyncio
+from cached import CACHE, INSTALL_SECONDS, install
+from conftest import ReceiverProcess, fresh_database
+from fault.actors import Postgres
+from months import Months
+from otlp import export
+from servers import Missing
+
+playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
+
+WAIT_MILLISECONDS = 60_000
+HOURS = 50
+AXE = "axe-core@4.14.1"
+SETTLED = "() => document.querySelector('main[aria-busy=false] h1') !== null"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One event loop for all: the browser lives in it."""
+    for item in items:
+        if "tests/browser/" in item.nodeid and isinstance(item, pytest.Function):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+            item.add_marker(pytest.mark.timeout(INSTALL_SECONDS + 300))
+
+
+@dataclass
+class Visit:
+    """A tab, and what it complained about."""
+
+    page: playwright.Page
+    complaints: list[str] = field(default_factory=list)
+
+    def __post_init__(self):
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", self._console)
+
+    def _console(self, message):
+        # A test's receiver may end before its tab, which goes on asking.
+        if message.type in ("error", "warning") and "net::ERR_CONNECTION_" not in message.text:
+            self.complaints.append(message.text)
+
+    async def open(self, url):
+        """Open a page of the dashboard and wait for its figures."""
+        await self.page.goto(url)
+        await self.settled()
+
+    async def settled(self):
+        await self.page.wait_for_function(SETTLED)
+
+    async def figures(self, selector):
+        """Exact quantities by what they are of: the attribute is the text that the API sent, `None` is unknown."""
+        found = await self.page.eval_on_selector_all(
+            f"{selector} .q[data-of]", "all => all.map(q => [q.dataset.of, q.dataset.quantity ?? null])"
+        )
+        return dict(found)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> AsyncIterator[playwright.Browser]:
+    """Debian's Chromium, headless."""
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("chromium is not installed: apt-get install chromium")
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    async with playwright.async_playwright() as driver:
+        browser = await driver.chromium.launch(executable_path=path, args=arguments, timeout=WAIT_MILLISECONDS)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def visit(chromium) -> AsyncIterator[Visit]:
+    """A fresh tab; in the end it must not have complained (a test may clear what it provoked)."""
+    context = await chromium.new_context(timezone_id="Europe/Berlin", locale="en-GB")
+    context.set_default_timeout(WAIT_MILLISECONDS)
+    found = Visit(await context.new_page())
+    yield found
+    await context.close()
+    assert found.complaints == []
+
+
+@pytest.fixture(scope="session")
+def platform_url(template) -> Iterator[str]:
+    """A receiver with some days of usage, for tests that change nothing."""
+    with fresh_database(template) as url:
+        receiver = ReceiverProcess(["--database-url", url], {})
+        for request in Months(hours=HOURS).requests():
+            reply = export(receiver.url, request)
+            assert (reply.status, reply.rejected) == (200, 0), reply.body
+        yield receiver.url
+        receiver.close()
+
+
+@pytest.fixture
+def mortal() -> Iterator[tuple[Postgres, ReceiverProcess]]:
+    """A PostgreSQL that may be killed, and a receiver on it."""
+    try:
+        server = Postgres()
+    except Missing as error:
+        pytest.skip(str(error))
+    url = f"postgresql://postgres:@/{server.new_database()}?host={server.socket.parent}"
+    receiver = ReceiverProcess(["--database-url", url], {})
+    yield server, receiver
+    receiver.close()
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The source of axe-core."""
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed")
+    folder = CACHE / "axe-core"
+    command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder), AXE]
+    return (install(folder, command) / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def in_thread():
+    """Blocking calls beside the browser's loop."""
+    return asyncio.to_thread
