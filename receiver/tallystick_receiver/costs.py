@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Context, Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from tallystick.llm import kinds
 from tallystick.semconv import METRIC_OVERFLOW, SERVICE_NAME
@@ -20,9 +20,11 @@ WIDE: Final = Context(prec=2000)
 _SHARE: Final = Context(prec=6)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CostRow:
-    """Cost of one metric in one group, of one state, currency and grade; None where it has no price."""
+class CostRow(NamedTuple):
+    """Cost of one metric in one group, of one state, currency and grade; None where it has no price.
+
+    A tuple, in the order of the columns of read_costs.sql: there may be 100,000 of them in an answer.
+    """
 
     org: str | None
     project: str | None

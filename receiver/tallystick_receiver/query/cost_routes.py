@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from tallystick_receiver.query.asking import Desk
 
 _WORDS: Final = Words(also=PARAMETERS)
+_COLUMNS: Final[dict[str, Callable[[CostRow], str | None]]] = {
+    "type": lambda row: row.metric,
+    "org": lambda row: row.org,
+    "project": lambda row: row.project,
+}
 
 
 class CostRoutes:
@@ -60,7 +66,8 @@ def asked_content(question: Question) -> dict[str, Any]:
 
 def grouped(rows: list[CostRow], question: Question) -> list[tuple[tuple[object, ...], Sum]]:
     """Sums by what is grouped by."""
-    return sums((_group(row, question), row) for row in rows if row.state is not State.SUPERSEDED)
+    group_of = _groups_of(question)
+    return sums((group_of(row), row) for row in rows if row.state is not State.SUPERSEDED)
 
 
 def totals_content(costs: Costs) -> dict[str, Any]:
@@ -156,21 +163,20 @@ def _is_unattributed(row: CostRow) -> bool:
     return row.state is not State.SUPERSEDED and (row.is_overflow or any(value is None for value in row.dimensions))
 
 
-def _group(row: CostRow, question: Question) -> tuple[object, ...]:
-    values = dict(zip(question.dimensions, row.dimensions, strict=True))
-    return tuple(_value(row, group, question, values) for group in question.group_by)
+def _groups_of(question: Question) -> Callable[[CostRow], tuple[object, ...]]:
+    """What a row's group is."""
+    parts = [_part(group, question) for group in question.group_by]
+    return lambda row: tuple([part(row) for part in parts])
 
 
-def _value(row: CostRow, group: str, question: Question, values: dict[str, str | None]) -> str | None:
-    if group == "type":
-        return row.metric
-    if group == "org":
-        return row.org
-    if group == "project":
-        return row.project
+def _part(group: str, question: Question) -> Callable[[CostRow], str | None]:
+    """One value of a group."""
+    if group in _COLUMNS:
+        return _COLUMNS[group]
     if group in TIME_UNITS:
-        return None if row.bucket is None else bucket_text(row.bucket.astimezone(question.zone), group)
-    return values[group]
+        return lambda row: None if row.bucket is None else bucket_text(row.bucket.astimezone(question.zone), group)
+    place = question.dimensions.index(group)
+    return lambda row: row.dimensions[place]
 
 
 def _named(group: tuple[object, ...], question: Question) -> dict[str, Any]:

@@ -6,12 +6,16 @@ import json
 from http import HTTPStatus
 from typing import Any
 
+import orjson
 from aiohttp import web
 
 
 def answer(content: Any, status: int = 200) -> web.Response:  # noqa: ANN401 - any JSON value
     """A JSON answer."""
-    body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+    try:
+        body = orjson.dumps(content)
+    except orjson.JSONEncodeError:  # an integer beyond 64 bits, or half of a surrogate pair
+        body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
     return web.Response(status=status, body=body, content_type="application/json")
 
 

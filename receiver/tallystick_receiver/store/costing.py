@@ -27,6 +27,7 @@ from tallystick_receiver.store.database import set_locally
 from tallystick_receiver.store.duty import Duty
 from tallystick_receiver.store.months import Month, begin_months, close_months, read_months
 from tallystick_receiver.store.rates import rates_print, read_book
+from tallystick_receiver.store.retention import dropped_before
 from tallystick_receiver.store.statements import statement
 
 if TYPE_CHECKING:
@@ -109,7 +110,10 @@ class Costing:
             )
 
     async def _price(self, connection: asyncpg.Connection, org_id: int, org: str, now: datetime) -> int:
-        hours = [row["hour"] for row in await connection.fetch(statement("take_due"), org_id)]
+        kept_from = (await dropped_before(connection))["usage_quarter_hourly"]
+        taken = await connection.fetch(statement("take_due"), org_id)
+        # Of what is not kept any more nobody knows what it would cost: what it did cost stays.
+        hours = [row["hour"] for row in taken if row["hour"] >= kept_from]
         months = await read_months(connection)
         by_month: dict[datetime, list[datetime]] = defaultdict(list)
         for hour in hours:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 
 _FETCHED: Final = 1000
+_STATES: Final = {state.value: state for state in State}
 _SUMMING: Final = {"enable_nestloop": "off", "work_mem": "64MB"}
 """Sums over many rows of which the planner guesses too few."""
 
@@ -238,4 +239,5 @@ async def orgs_of(connection: asyncpg.Connection, question: Question) -> list[in
 
 
 def _row(row: asyncpg.Record) -> CostRow:
-    return CostRow(**{**row, "state": State(row["state"]), "dimensions": tuple(row["dimensions"])})
+    found = CostRow._make(row)
+    return found._replace(state=_STATES[row["state"]], dimensions=tuple(row["dimensions"]))

@@ -1,6 +1,7 @@
 """Rollups recomputed from the points, in one transaction: whoever asks sees the old ones or the new ones.
 
-The continuous aggregates of the community edition, which no answer is read from, follow a day at a time.
+What they cost is due, and totals of months are again what their hours add up to. The continuous aggregates of the
+community edition, which no answer is read from, follow a day at a time.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from tallystick_receiver.errors import InvalidQuestion
 from tallystick_receiver.identity import org_id_of
+from tallystick_receiver.periods import month_of, next_month
 from tallystick_receiver.store.aggregates import refresh_aggregates
 from tallystick_receiver.store.edition import Edition, recorded_edition
 from tallystick_receiver.store.retention import dropped_before
@@ -35,7 +37,7 @@ async def rebuild_rollups(
     """Recompute quarters, days and totals, and whatever continuous aggregates there are.
 
     The waiting deltas of these days are in the points, so they go; those of points that arrive meanwhile stay. The
-    roller waits until the end.
+    roller, and whoever prices, wait until the end.
 
     Args:
         connection: an own one.
@@ -55,6 +57,7 @@ async def rebuild_rollups(
     written = 0
     async with connection.transaction(isolation="repeatable_read"):
         await connection.execute(statement("lock_rollups"))
+        await connection.execute(statement("lock_costs"))
         kept_from = (await dropped_before(connection))["usage_point"]
         if start < kept_from:
             raise InvalidQuestion(f"the points before {kept_from.date()} were dropped: rebuild from then on")
@@ -64,8 +67,13 @@ async def rebuild_rollups(
             done = await connection.execute(statement("rebuild_quarters"), *window)
             await connection.execute(statement("rebuild_days"), *window)
             await connection.execute(statement("roll_rebuilt"), *window)
+            await connection.execute(statement("mend_costs"), *window)
             written += int(done.split()[-1])
             progress(day.date())
+        if days:
+            months = (month_of(start), next_month(days[-1]), org_id)
+            await connection.execute(statement("clear_cost_months"), *months)
+            await connection.execute(statement("total_costs"), *months)
     if await recorded_edition(connection) is Edition.COMMUNITY:
         for day in days:
             # A refresh of what was dropped meanwhile would empty the aggregate.

@@ -1,4 +1,4 @@
-"""Whether the books agree: ledger = points = rollups + deltas = continuous aggregates, in one snapshot.
+"""Whether the books agree: ledger = points = rollups + deltas = continuous aggregates = costs, in one snapshot.
 
 A day at a time, so that memory stays the same however much there is; PostgreSQL returns differences only.
 """
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 import asyncpg
 
 from tallystick_receiver.identity import org_id_of
+from tallystick_receiver.periods import month_of
+from tallystick_receiver.schemes import expected_metrics
 from tallystick_receiver.store.aggregates import refresh_aggregates
 from tallystick_receiver.store.edition import Edition, recorded_edition
 from tallystick_receiver.store.retention import dropped_before
@@ -38,6 +40,8 @@ class Check:
         lacks: a relation that must have dropped it already.
         by_org: whether one organisation can be compared alone.
         editions: where it applies.
+        parameters: what the statement takes besides window, organisation and limit.
+        is_monthly: whether only the first day of a month has anything to compare.
     """
 
     name: str
@@ -47,6 +51,8 @@ class Check:
     lacks: str | None = None
     by_org: bool = True
     editions: frozenset[Edition] = frozenset(Edition)
+    parameters: tuple[object, ...] = ()
+    is_monthly: bool = False
 
 
 _COMMUNITY: Final = frozenset({Edition.COMMUNITY})
@@ -65,6 +71,10 @@ CHECKS: Final = (
           needs=("usage_quarter_hourly", "usage_hourly_aggregate"), editions=_COMMUNITY),
     Check(name="daily_aggregate", left="days + deltas", right="daily aggregate",
           needs=("usage_daily", "usage_daily_aggregate"), editions=_COMMUNITY),
+    Check(name="costs", left="quarters", right="costs", needs=("usage_quarter_hourly",),
+          parameters=(list(expected_metrics()),)),
+    Check(name="amounts", left="quantity x price", right="cost", needs=()),
+    Check(name="cost_months", left="costs", right="months of cost", needs=(), is_monthly=True),
 )  # fmt: skip
 
 
@@ -172,6 +182,8 @@ def _days(start: datetime, end: datetime) -> list[datetime]:
 
 
 def _applies(check: Check, day: datetime, dropped: dict[str, datetime]) -> bool:
+    if check.is_monthly and day != month_of(day):
+        return False
     kept = all(day >= dropped[relation] for relation in check.needs)
     return kept and (check.lacks is None or day < dropped[check.lacks])
 
@@ -180,7 +192,9 @@ async def _compare(
     connection: asyncpg.Connection, check: Check, day: datetime, org: str | None, differences_max: int
 ) -> tuple[int, list[Difference]]:
     org_id = None if org is None else org_id_of(org)
-    rows = await connection.fetch(statement(f"verify_{check.name}"), day, day + DAY, org_id, max(differences_max, 1))
+    rows = await connection.fetch(
+        statement(f"verify_{check.name}"), day, day + DAY, org_id, max(differences_max, 1), *check.parameters
+    )
     return rows[0]["differences"] if rows else 0, [_difference(check, row) for row in rows]
 
 
