@@ -138,6 +138,6 @@ async def test_the_demo_moves(visit, tmp_path):
             q => before[q.dataset.of] !== undefined && before[q.dataset.of] !== q.dataset.quantity).length >= 5"""
         await visit.page.wait_for_function(moving, arg=await visit.figures(".tiles .figure"))
     finally:
-        process.kill()
-        await process.wait()
+        process.terminate()  # killed, it would leave its receiver behind
+        await process.communicate()
     visit.complaints.clear()

@@ -110,6 +110,15 @@ def test_a_page_of_another_origin_changes_nothing_with_the_cookie(start_receiver
     assert (status, b"refused" in body) == (200, True)
 
 
+def test_a_page_of_another_site_changes_nothing_on_an_open_receiver(receiver):
+    definition = b'{"key": "calls"}'
+    url = receiver.url + "/api/v1/metrics"
+    kind = {"Content-Type": "application/json"}
+    assert with_cookie("POST", url, "", definition, Origin="http://127.0.0.1:1", **kind)[0] == 403
+    assert get(url).json["metrics"] == []
+    assert with_cookie("POST", url, "", definition, Origin=receiver.url, **kind)[0] == 201
+
+
 def test_a_session_ends_with_its_receiver(start_receiver, keys):
     reader = keys("read")
     receiver = start_receiver()

@@ -43,10 +43,13 @@ PASSING: Final = (
     asyncpg.exceptions.OperatorInterventionError,
     asyncpg.exceptions.InsufficientResourcesError,
     asyncpg.exceptions.TransactionRollbackError,
-    asyncpg.exceptions.LockNotAvailableError,
+    asyncpg.exceptions.ObjectNotInPrerequisiteStateError,
+    asyncpg.exceptions.InvalidAuthorizationSpecificationError,
+    asyncpg.exceptions.InvalidCatalogNameError,
 )
 """Errors after which the same thing may work in a moment, on a new connection. asyncpg raises an InternalClientError
-when a connection is cut in the middle of a COPY.
+when a connection is cut in the middle of a COPY. The last three are a lock that is not to be had and a database that is
+closed, moved or renamed for a while.
 """
 
 
