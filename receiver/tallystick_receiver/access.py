@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import math
 import secrets
 import time
 from collections.abc import Callable
@@ -68,6 +70,8 @@ def digest(text: str) -> bytes:
 class Gate:
     """Decides on Authorization headers; keys are read again every second, so a revocation works within one.
 
+    A key that is not known is looked for before it is refused: it may be younger than that.
+
     While the database is away the keys that are known go on working: ingest must reach its 503 and be retried,
     not a 401 that makes clients drop usage.
 
@@ -84,7 +88,8 @@ class Gate:
         self._read_keys = read_keys
         self._clock = clock
         self._keys: dict[bytes, Key] | None = None
-        self._read_at = 0.0
+        self._read_at = self._looked_at = -math.inf
+        self._looking = asyncio.Lock()
 
     async def is_open(self) -> bool:
         """Whether no key was ever defined; a revoked one counts."""
@@ -95,12 +100,14 @@ class Gate:
 
         Raises:
             Denied: no valid key, or not the scope.
-            Unavailable: the keys are not known yet.
+            Unavailable: the keys are not known yet, or this one is not and may be new.
         """
         keys = await self._known()
         if not keys:
             return Access(scopes=frozenset(SCOPES), org=None)
         key = self._presented(authorization or "", keys)
+        if key is None and authorization:
+            key = self._presented(authorization, await self._look(self._clock()))
         if key is None or key.revoked_at is not None:
             raise Denied(401, "send a valid key: Authorization: Bearer tsk_...")
         if scope not in key.scopes and ADMIN not in key.scopes:
@@ -115,11 +122,21 @@ class Gate:
         return keys.get(digest(text.strip())) if kind.lower() == "bearer" else None
 
     async def _known(self) -> dict[bytes, Key]:
-        if self._keys is None or self._clock() - self._read_at > _FRESH_SECONDS:
+        """Keys of the last second; older ones while the database is away or slow."""
+        due = self._clock() - _FRESH_SECONDS
+        if self._keys is None or (self._looked_at < due and not self._looking.locked()):
             try:
-                self._keys = {key.secret: key for key in await self._read_keys()}
+                return await self._look(due)
             except Unavailable:
                 if self._keys is None:
                     raise
-            self._read_at = self._clock()
         return self._keys
+
+    async def _look(self, since: float) -> dict[bytes, Key]:
+        """Keys as they were at a moment or later; one look at a time, however many wait for it."""
+        async with self._looking:
+            if self._keys is None or self._read_at < since:
+                self._looked_at = self._clock()
+                self._keys = {key.secret: key for key in await self._read_keys()}
+                self._read_at = self._looked_at
+            return self._keys

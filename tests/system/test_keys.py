@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from otlp import JSON, export, export_request, get, post, totals, usage
+from otlp import JSON, export, export_request, get, lately, post, totals, usage
 from waiting import wait_until
 
 
@@ -113,8 +113,9 @@ def test_the_command_line_shows_what_the_api_answers(tallystick, receiver):
     call = {"name": "calls", "value": 12345, "attributes": {"org.id": "acme", "region": "eu"}}
     disk = {"name": "disk", "kind": "gauge", "value": 7, "unit": "By"}
     assert export(receiver.url, export_request([call, disk])).status == 200
-    shown = tallystick("usage", "--url", receiver.url, "--org", "acme")
+    asks = ("usage", "--url", receiver.url, "--from", lately()["from_"], "--to", lately()["to"])
+    shown = tallystick(*asks, "--org", "acme")
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "12345" in shown.stdout
-    as_json = tallystick("usage", "--url", receiver.url, "--attr", "region=eu", "--json").stdout
+    as_json = tallystick(*asks, "--attr", "region=eu", "--json").stdout
     assert json.loads(as_json) == usage(receiver.url, **{"attr.region": "eu"})

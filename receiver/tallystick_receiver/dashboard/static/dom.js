@@ -57,7 +57,8 @@ function attributes(shown, wanted) {
     } else if (shown.getAttribute(name) !== value) shown.setAttribute(name, value);
   }
   for (const { name } of [...shown.attributes]) {
-    const kept = name === "style" || (name === "open" && shown.nodeName === "DETAILS");
+    // Without its tabindex a heading that has the focus would lose it.
+    const kept = name === "style" || name === "tabindex" || (name === "open" && shown.nodeName === "DETAILS");
     if (!wanted.hasAttribute(name) && !kept) shown.removeAttribute(name);
   }
 }
