@@ -38,9 +38,10 @@ def test_a_crossing_of_three_levels_is_three_signed_messages_once_each(start_rec
         assert (delivery["attempts"], delivery["lastError"], delivery["nextTryAt"]) == (1, None, None)
         assert (delivery["webhookId"], delivery["orgId"], delivery["kind"]) == (made["id"], "acme", "webhook")
     found = endpoint.verified(made["secret"])
-    assert [event["type"] for event in found.values()] == CROSSINGS
     events = get(receiver.url + "/api/v1/events", type=",".join(set(CROSSINGS))).json["events"]
-    assert [{k: v for k, v in event.items() if k != "cursor"} for event in events] == list(found.values())
+    assert [event["type"] for event in events] == CROSSINGS
+    # Attempts at once may overtake each other.
+    assert {event["id"]: {k: v for k, v in event.items() if k != "cursor"} for event in events} == found
     assert len(endpoint.received) == 3
     assert get(receiver.url + "/healthz").json["counts"]["deliveries.delivered"] == 3
 
