@@ -10,8 +10,7 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-BENCHMARKS := $(wildcard $(addprefix benchmarks/,ingest.py records.py costs.py cumulative.py query.py export.py months.py levels.py record.py \
-	llm.py spool.py thresholds.py dashboard.py))
+BENCHMARKS := $(wildcard $(addprefix benchmarks/,ingest.py records.py costs.py cumulative.py query.py export.py months.py levels.py record.py llm.py spool.py thresholds.py dashboard.py))
 
 USABLE := import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))
 FIRST_USABLE = for python in python3 python3.14 python3.13 python3.12 python3.11; do \
