@@ -7,6 +7,7 @@
 #   make clean                         remove what these commands made
 
 ARGS ?=
+WORKERS ?= 3 # tests wait more than they count: one more than the usual two cores
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -27,7 +28,7 @@ demo: $(INSTALLED)
 	@$(BIN)/tallystick demo $(ARGS)
 
 test: $(INSTALLED)
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 faults: $(INSTALLED)
 	@$(BIN)/python -W ignore tests/fault/long.py $(ARGS)

@@ -13,6 +13,7 @@ import socket
 import subprocess
 from pathlib import Path
 
+from cached import CACHE, one_at_a_time
 from ports import free_port
 from servers import Missing
 from waiting import wait_until
@@ -30,10 +31,15 @@ def built() -> Path:
         Missing: it cannot be built here.
     """
     manifest = FOLDER / "builder.yaml"
-    folder = ROOT / ".cache" / "collector" / hashlib.sha256(manifest.read_bytes()).hexdigest()[:16]
+    folder = CACHE / "collector" / hashlib.sha256(manifest.read_bytes()).hexdigest()[:16]
     binary = folder / "tallystick-collector" / "tallystick-collector"
-    if binary.exists():
-        return binary
+    with one_at_a_time(folder):
+        if not binary.exists():
+            _build(manifest, folder)
+    return binary
+
+
+def _build(manifest: Path, folder: Path) -> None:
     if shutil.which("go") is None:
         raise Missing("Go is not installed, so the Collector cannot be built")
     shutil.rmtree(folder, ignore_errors=True)
@@ -45,7 +51,6 @@ def built() -> Path:
     if done.returncode != 0:
         shutil.rmtree(folder)
         raise Missing(f"the Collector's modules cannot be had here: {done.stderr[-300:]}")
-    return binary
 
 
 class Collector:

@@ -1,4 +1,4 @@
-"""Tests that count days from now do not begin right before a day ends; imports nothing of ours."""
+"""No test begins right before a day (UTC) ends: many count days from now. Imports nothing of ours."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LONGEST = timedelta(minutes=3)
 
 
 def away_from_midnight() -> None:
-    """Wait for the next day (UTC) where this one ends in a moment."""
+    """Wait for the next day where this one ends in a moment."""
     start = datetime.now(UTC)
     if (start + LONGEST).date() != start.date():
         wait_until(lambda: datetime.now(UTC).date() != start.date(), LONGEST.total_seconds() + 1, "the next day")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import socket
 from pathlib import Path
 
 LOWEST = 10_000
+WORKERS = 8
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS
+"""Tests that run at the same time choose of different ports."""
 CHOSEN_BY_THE_KERNEL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _given: set[int] = set()
 
@@ -20,8 +24,9 @@ def free_port() -> int:
     highest = 32_768
     with contextlib.suppress(OSError):
         highest = int(CHOSEN_BY_THE_KERNEL.read_text().split()[0])
-    while highest - LOWEST > len(_given) + 100:
-        port = LOWEST + secrets.randbelow(highest - LOWEST)
+    ports = range(LOWEST + WORKER, highest, WORKERS)
+    while len(ports) > len(_given) + 100:
+        port = secrets.choice(ports)
         with contextlib.suppress(OSError), socket.socket() as free:
             free.bind(("127.0.0.1", port))
             if port not in _given:

@@ -22,10 +22,9 @@ SHORT = ("--late-seconds-max", "3600", "--keep-points-days", "10", "--upkeep-sec
 AGES = (0, 1, 3, 9, 12, 35, 70)
 
 
-def body(age_days, number=0):
-    """A collection of that age; the same one for the same arguments."""
-    base = now_ns() // DAY * DAY - age_days * DAY
-    end = base + (3_723 + number) * SECOND
+def body(age_days):
+    """A collection of that age, the same one each time; today's is not ahead of a day that has just begun."""
+    end = min((now_ns() // DAY - age_days) * DAY + 3_723 * SECOND, now_ns())
     points = [
         {"name": "bytes", "value": 100 + n, "end": end, "attributes": {"org.id": "acme", "n": n}} for n in range(5)
     ]

@@ -7,7 +7,6 @@ from decimal import Decimal
 
 import pytest
 from conftest import run_cli
-from midnight import away_from_midnight
 from otlp import get, send
 from pricing import PATIENT, attributes_of, card, costs, use
 
@@ -18,7 +17,6 @@ MILLION = 1_000_000
 
 @pytest.fixture
 def receiver(start_receiver):
-    away_from_midnight()
     return start_receiver(*PATIENT)
 
 
