@@ -23,6 +23,7 @@ from tallystick_receiver.holding import Hold
 from tallystick_receiver.otlp.decode import PROTOBUF, decode
 from tallystick_receiver.question import Question
 from tallystick_receiver.store.database import Database
+from tallystick_receiver.store.integrate import integrate_days
 from tallystick_receiver.store.roll import roll
 from tallystick_receiver.store.usage import Usage, read_usage
 from tallystick_receiver.store.writer import UsageWriter
@@ -138,6 +139,14 @@ class Store:
         connection = await self._database.connect(60)
         try:
             await roll(connection, self._telemetry, rows_max)
+        finally:
+            await connection.close()
+
+    async def integrate(self, today: datetime) -> int:
+        """What the upkeep does of days that are over."""
+        connection = await self._database.connect(60)
+        try:
+            return await integrate_days(connection, today)
         finally:
             await connection.close()
 

@@ -46,15 +46,26 @@ class HoldRanges:
     Attributes:
         points: ragged quarters of an hour, from their begin on; at most two.
         quarters: rollups and deltas; at most two.
+        whole: of these, UTC days that are over and that no bucket is finer than.
         days: rollups whose last samples may hold over the time from which on quarters are kept.
     """
 
     points: list[Range]
     quarters: list[Range]
+    whole: Range
     days: Range
 
+    @property
+    def ragged(self) -> list[Range]:
+        """Quarters that are in no whole day."""
+        first, last = self.whole
+        parts = [part for lower, upper in self.quarters for part in ((lower, min(upper, first)), (max(lower, last), upper))]
+        return [(lower, upper) for lower, upper in parts if lower < upper]
 
-def hold_ranges(start: datetime, end: datetime, hold: Hold, quarters_from: datetime) -> HoldRanges:
+
+def hold_ranges(
+    start: datetime, end: datetime, hold: Hold, quarters_from: datetime, *, hourly: bool = False
+) -> HoldRanges:
     """What must be read to integrate [start, end).
 
     Args:
@@ -62,6 +73,7 @@ def hold_ranges(start: datetime, end: datetime, hold: Hold, quarters_from: datet
         end: an aware time after it.
         hold: how long samples hold.
         quarters_from: a midnight in UTC; older quarters are gone.
+        hourly: whether there are buckets finer than a day.
     """
     start, end = start.astimezone(UTC), end.astimezone(UTC)
     back = timedelta(seconds=hold.seconds)
@@ -70,7 +82,10 @@ def hold_ranges(start: datetime, end: datetime, hold: Hold, quarters_from: datet
     quarters = [(floor(start - back, QUARTER), first), (lower, upper)]
     if first == start:
         quarters = [(quarters[0][0], max(upper, first))]
+    now = _EPOCH + timedelta(microseconds=hold.now_ns // 1000)
+    whole = ceiling(max(start, quarters_from), DAY), floor(min(end, now), DAY)
     return HoldRanges(
+        whole=(start, start) if hourly or whole[0] >= whole[1] else whole,
         points=[(a, b) for a, b in points if a < b], quarters=[(a, b) for a, b in quarters if a < b],
         days=(floor(max(start, quarters_from) - back, DAY), quarters_from),
     )  # fmt: skip

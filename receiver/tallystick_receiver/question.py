@@ -29,6 +29,11 @@ class Question:
         return next((unit for unit in TIME_UNITS if unit in self.group_by), None)
 
     @property
+    def groups_rows(self) -> bool:
+        """Whether a metric may have several rows, so that its total is none of them."""
+        return any(group != "type" for group in self.group_by)
+
+    @property
     def dimensions(self) -> tuple[str, ...]:
         """The dimension keys among the groups."""
         return tuple(g for g in self.group_by if g not in (*TIME_UNITS, "type", "project", "org"))

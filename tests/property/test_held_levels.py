@@ -96,15 +96,22 @@ async def _example(subject, url, data):
         if data.draw(st.booleans()):
             await subject.roll(data.draw(st.sampled_from([1, 2, 10**6])))
             await _verify(url, org)
+        if data.draw(st.booleans()):
+            await subject.integrate(BASE + timedelta(days=data.draw(st.integers(0, DAYS + 1))))
+            await _verify(url, org)
         await _compare(subject, org, sent, data)
     await subject.roll()
     await _verify(url, org)
+    await _compare(subject, org, sent, data)
+    await subject.integrate(BASE + timedelta(days=DAYS + 1))
+    await _verify(url, org)
+    await _compare(subject, org, sent, data)
     await _compare(subject, org, sent, data)
 
 
 async def _verify(url, org):
     async with connected(url) as connection:
-        found = await verify(connection, start=BASE, end=BASE + timedelta(days=1), org=org)
+        found = await verify(connection, start=BASE, end=BASE + timedelta(days=DAYS + 1), org=org)
     assert found.count == 0, found.differences
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from tallystick_receiver.holding import Hold, HoldRanges, hold_ranges, ns_of
 from tallystick_receiver.identity import project_id_of
 from tallystick_receiver.question import Question
-from tallystick_receiver.ranges import QUARTER
+from tallystick_receiver.ranges import QUARTER, Range
 from tallystick_receiver.store.statements import statement
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ async def integrals_statement(
     hold: Hold,
     quarters_from: datetime,
     rows_max: int | None,
+    totals: bool = False,
 ) -> tuple[str, tuple[object, ...]]:
     """What reads integral (unit times ns) and covered time (ns) of each row that is covered at all.
 
@@ -52,29 +53,32 @@ async def integrals_statement(
         hold: how long samples hold.
         quarters_from: older quarters were dropped: rows that begin before it are short and not to be shown.
         rows_max: rows at most; None: all.
+        totals: whether totals of each metric come first, beside `rows_max`.
 
     Returns:
         The name of the statement, and its parameters.
     """
-    ranges = hold_ranges(question.start, question.end, hold, quarters_from)
+    hourly = question.unit == "hour"
+    ranges = hold_ranges(question.start, question.end, hold, quarters_from, hourly=hourly)
     late = await _late_quarters(connection, orgs, metric_ids, ranges, hold)
-    return "read_integrals", integral_arguments(question, orgs, metric_ids, ranges, hold, late, rows_max)
+    return "read_integrals", integral_arguments(question, orgs, metric_ids, ranges, hold, late, rows_max, totals=totals)
 
 
 def integral_arguments(
     question: Question, orgs: list[int], metric_ids: list[int], ranges: HoldRanges, hold: Hold, late: LateQuarters,
-    rows_max: int | None,
+    rows_max: int | None, *, totals: bool = False,
 ) -> tuple[object, ...]:  # fmt: skip
     """The parameters of read_integrals.sql."""
     project = None
     if question.org is not None and question.project is not None:
         project = project_id_of(question.org, question.project)
+    limit = None if rows_max is None else rows_max + totals * len(metric_ids)
     first, second = [*ranges.points, _NOTHING, _NOTHING][:2]
     return (
         orgs, metric_ids, project, question.unit, question.zone.key, "org" in question.group_by,
         "project" in question.group_by, list(question.dimensions), json.dumps(question.filters),
-        ns_of(question.start), min(ns_of(question.end), hold.now_ns), hold.ns, *_bounds(ranges), *first, *second,
-        *ranges.days, late.org_ids, late.quarters, late.dims_ids, *late.samples, rows_max,
+        ns_of(question.start), min(ns_of(question.end), hold.now_ns), hold.ns, *_bounds(ranges.ragged), *first, *second,
+        *ranges.days, late.org_ids, late.quarters, late.dims_ids, *late.samples, limit, *ranges.whole, totals,
     )  # fmt: skip
 
 
@@ -83,8 +87,8 @@ def no_late_quarters() -> LateQuarters:
     return LateQuarters(org_ids=[], quarters=[], dims_ids=[], samples=([], [], [], []))
 
 
-def _bounds(ranges: HoldRanges) -> tuple[list[datetime], list[datetime]]:
-    return [lower for lower, _ in ranges.quarters], [upper for _, upper in ranges.quarters]
+def _bounds(ranges: list[Range]) -> tuple[list[datetime], list[datetime]]:
+    return [lower for lower, _ in ranges], [upper for _, upper in ranges]
 
 
 async def _late_quarters(
@@ -92,7 +96,7 @@ async def _late_quarters(
 ) -> LateQuarters:
     """What the rollups cannot say yet, from the points; a quarter at a time, so that one partition is read."""
     late = no_late_quarters()
-    rows = await connection.fetch(statement("read_overlaps"), orgs, metric_ids, *_bounds(ranges), hold.now_ns)
+    rows = await connection.fetch(statement("read_overlaps"), orgs, metric_ids, *_bounds(ranges.quarters), hold.now_ns)
     for quarter, found in itertools.groupby(rows, lambda row: row["quarter"]):
         of_quarter = [(row["org_id"], row["dims_id"]) for row in found]
         org_ids, dims_ids = zip(*of_quarter, strict=True)

@@ -15,6 +15,7 @@ from tallystick_receiver.identity import org_id_of
 from tallystick_receiver.periods import month_of, next_month
 from tallystick_receiver.store.aggregates import refresh_aggregates
 from tallystick_receiver.store.edition import Edition, recorded_edition
+from tallystick_receiver.store.integrate import integrate_again
 from tallystick_receiver.store.retention import dropped_before
 from tallystick_receiver.store.statements import statement
 
@@ -66,6 +67,7 @@ async def rebuild_rollups(
             await connection.execute(statement("clear_rollups"), *window)
             done = await connection.execute(statement("rebuild_quarters"), *window)
             await connection.execute(statement("rebuild_days"), *window)
+            await integrate_again(connection, day, org_id)
             await connection.execute(statement("roll_rebuilt"), *window)
             await connection.execute(statement("mend_costs"), *window)
             written += int(done.split()[-1])

@@ -117,8 +117,13 @@ def sums_statement(scene: Scene, question: Question, rows_max: int | None) -> St
     return "read_usage_totals", (*common, *columns(ranges.hours), *columns(ranges.days), limit)
 
 
-def samples_statement(scene: Scene, question: Question, rows_max: int | None) -> Statement | None:
+def samples_statement(
+    scene: Scene, question: Question, rows_max: int | None, *, totals: bool = False
+) -> Statement | None:
     """What reads samples of levels; None where there are no levels. Parameters as of `sums_statement`.
+
+    Args:
+        totals: whether totals of each metric come first, beside `rows_max`.
 
     Raises:
         InvalidQuestion: the window needs what was dropped.
@@ -128,7 +133,8 @@ def samples_statement(scene: Scene, question: Question, rows_max: int | None) ->
     ranges = ranges_of(question.start, question.end, question.unit, question.zone, hourly=False)
     refuse_dropped(ranges, scene.kept_from)
     common = _common(question, scene.orgs, scene.level_ids, ranges)
-    return "read_levels", (*common, *_by_dims(question, ranges), None if rows_max is None else rows_max + 1)
+    limit = None if rows_max is None else rows_max + 1 + totals * len(scene.level_ids)
+    return "read_levels", (*common, *_by_dims(question, ranges), limit, totals)
 
 
 def refuse_dropped(ranges: Ranges, kept_from: dict[str, datetime]) -> None:

@@ -1,4 +1,6 @@
-"""The upkeep of the storage: partitions ahead of time, policies as the settings want them, old usage dropped."""
+"""The upkeep of the storage: partitions ahead of time, policies as the settings want them, days of levels integrated,
+old usage dropped.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,7 @@ from tallystick_receiver.store.duty import Duty
 from tallystick_receiver.store.edition import Edition, recorded_edition
 from tallystick_receiver.store.events import drop_events
 from tallystick_receiver.store.forget_cumulative import forget_settled, forget_silent
+from tallystick_receiver.store.integrate import integrate_days
 from tallystick_receiver.store.partitions import DAY_NS, Partitions
 from tallystick_receiver.store.policies import policies_of, set_policies
 from tallystick_receiver.store.records import forget_records
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 _LOCK: Final = 0x7A11_0003
 _STATEMENT_SECONDS: Final = 600.0
 _DAYS_AHEAD: Final = 2
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +81,7 @@ async def keep_up(connection: asyncpg.Connection, plan: StoragePlan, now_ns: int
         await connection.execute(statement("set_chunk_interval"), plan.chunk)
     if edition is Edition.COMMUNITY:
         await set_policies(connection, policies_of(plan.kept, plan.columnstore_after))
+    await integrate_days(connection, _EPOCH + timedelta(days=today))
     horizons = horizons_of(plan.kept, datetime.fromtimestamp(now_ns / 1e9, UTC))
     before = (await dropped_before(connection))["usage_collection"]
     dropped = await drop_old(connection, edition, horizons)

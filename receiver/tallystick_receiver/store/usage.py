@@ -25,8 +25,9 @@ _WIDE: Final = Context(prec=2000)
 
 
 class _Group(NamedTuple):
-    """What a row is grouped by."""
+    """What a row is grouped by; a total is not."""
 
+    is_total: bool
     org: str | None
     project: str | None
     metric_id: int
@@ -76,11 +77,7 @@ async def read_usage(database: Database, question: Question, hold: Hold, rows_ma
     """
     async with snapshot(database, question) as scene:
         found = join_kinds(await read_sums(scene, question, rows_max), scene.metrics)
-        levels = await _read_levels(scene, question, rows_max, hold)
-        whole = replace(question, group_by=("type",))
-        level_totals = levels
-        if levels and question.group_by != whole.group_by:
-            level_totals = await _read_levels(scene, whole, rows_max, hold)
+        levels, level_totals = await _read_levels(scene, question, rows_max, hold, totals=question.groups_rows)
     refuse_long(len(found) + len(levels), rows_max)
     sums = [sum_row(r, scene.metrics) for r in found]
     return Usage(rows=sums + levels, totals=_totals(sums) + level_totals)
@@ -110,7 +107,7 @@ async def read_rows(scene: Scene, question: Question, hold: Hold, rows_max: int,
         InvalidQuestion: the window needs what was dropped.
     """
     found = join_kinds(await read_sums(scene, question, rows_max), scene.metrics)
-    levels = await _read_levels(scene, question, rows_max, hold, integrals=integrals)
+    levels, _ = await _read_levels(scene, question, rows_max, hold, integrals=integrals, totals=False)
     return [sum_row(row, scene.metrics) for row in found] + levels
 
 
@@ -133,12 +130,15 @@ async def read_sums(scene: Scene, question: Question, rows_max: int) -> list[Row
 
 
 async def _read_levels(
-    scene: Scene, question: Question, rows_max: int, hold: Hold, *, integrals: bool = True
-) -> list[UsageRow]:
-    """Samples from the coarsest rollup, integrals from quarters: rows that either knows of."""
-    wanted = samples_statement(scene, question, rows_max)
+    scene: Scene, question: Question, rows_max: int, hold: Hold, *, integrals: bool = True, totals: bool
+) -> tuple[list[UsageRow], list[UsageRow]]:
+    """Samples from the coarsest rollup, integrals from days and quarters: rows that either knows of, and their totals.
+
+    Without `totals` rows are their own ones.
+    """
+    wanted = samples_statement(scene, question, rows_max, totals=totals)
     if wanted is None:
-        return []
+        return [], []
     name, arguments = wanted
     sampled = {_group(row): row for row in await scene.connection.fetch(statement(name), *arguments)}
     quarters_from = scene.kept_from["usage_quarter_hourly"]
@@ -146,20 +146,24 @@ async def _read_levels(
     if integrals:
         name, arguments = await integrals_statement(
             scene.connection, question, scene.orgs, scene.level_ids, hold=hold, quarters_from=quarters_from,
-            rows_max=rows_max + 1,
+            rows_max=rows_max + 1, totals=totals,
         )  # fmt: skip
         integrated = {_group(row): row for row in await scene.connection.fetch(statement(name), *arguments)}
-    return [
-        level_row(
+    found = {
+        group: level_row(
             sampled.get(group), integrated.get(group), scene.metrics,
             is_kept=max(question.start, group.bucket or question.start) >= quarters_from,
         )
         for group in sampled | integrated
-    ]  # fmt: skip
+    }  # fmt: skip
+    rows = [row for group, row in found.items() if not group.is_total]
+    return rows, [row for group, row in found.items() if group.is_total] if totals else rows
 
 
 def _group(row: asyncpg.Record) -> _Group:
-    return _Group(row["org"], row["project"], row["metric_id"], row["bucket"], tuple(row["dimensions"]))
+    return _Group(
+        row["is_total"], row["org"], row["project"], row["metric_id"], row["bucket"], tuple(row["dimensions"] or ())
+    )
 
 
 def level_row(
@@ -178,7 +182,7 @@ def level_row(
     )  # fmt: skip
     return UsageRow(
         metric=metric["key"], unit=metric["unit"], org=some["org"], project=some["project"], bucket=some["bucket"],
-        dimensions=tuple(some["dimensions"]), quantity=sampled and sampled["quantity"],
+        dimensions=tuple(some["dimensions"] or ()), quantity=sampled and sampled["quantity"],
         points=sampled["points"] if sampled else 0, level=figures,
     )  # fmt: skip
 

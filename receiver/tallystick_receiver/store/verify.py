@@ -64,6 +64,7 @@ CHECKS: Final = (
     Check(name="sealed", left="ledger totals", right="quarters + deltas", needs=("usage_quarter_hourly",),
           lacks="usage_point", by_org=False),
     Check(name="days", left="quarters", right="days", needs=("usage_quarter_hourly", "usage_daily")),
+    Check(name="day_integrals", left="quarters", right="days", needs=("usage_quarter_hourly", "usage_daily")),
     Check(name="total_hours", left="quarters", right="total hours",
           needs=("usage_quarter_hourly", "usage_total_hourly")),
     Check(name="total_days", left="days", right="total days", needs=("usage_daily", "usage_total_daily")),

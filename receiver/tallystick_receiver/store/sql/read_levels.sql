@@ -1,6 +1,7 @@
 -- Levels: per set of dimensions the last, lowest and highest sample of a bucket; over several sets the last ones add
 -- up, lowest and highest are those of any single sample. What holds between samples is read by read_integrals.sql.
--- Parameters and indexes as in read_usage_by_dims.sql, and usage_quarter_hourly_level.
+-- Totals of each metric first, where asked for.
+-- Parameters and indexes as in read_usage_by_dims.sql, $21 whether totals are wanted, and usage_quarter_hourly_level.
 -- OFFSET 0: each range is an index scan of its own, whatever the planner thinks of ranges.
 WITH wanted AS MATERIALIZED (
     SELECT d.org_id, d.dims_id, d.project_id, d.metric_id,
@@ -44,27 +45,38 @@ WITH wanted AS MATERIALIZED (
         WHERE org_id = ANY ($1::bigint[]) AND day >= range.lower AND day < range.upper AND last_ns IS NOT NULL
         OFFSET 0
     ) AS u
-), by_set AS (
+), by_set AS MATERIALIZED (
     SELECT w.org_id, w.project_id, w.metric_id, w.dimensions,
            CASE WHEN $4::text IS NOT NULL THEN date_trunc($4::text, s.ts, $5::text) END AS bucket, w.dims_id,
            sum(s.points) AS points, min(s.lowest) AS lowest,
-           max(s.highest) AS highest, (array_agg(s.last ORDER BY s.last_ns DESC, s.last DESC))[1] AS last
+           max(s.highest) AS highest, (array_agg(s.last ORDER BY s.last_ns DESC, s.last DESC))[1] AS last,
+           max(s.last_ns) AS last_ns
     FROM source s
     JOIN wanted w ON w.org_id = s.org_id AND w.dims_id = s.dims_id
     GROUP BY 1, 2, 3, 4, 5, 6
 ), grouped AS MATERIALIZED (
     SELECT CASE WHEN $6 THEN org_id END AS org_id, CASE WHEN $7 THEN project_id END AS project_id, metric_id, bucket,
            CASE WHEN $7 THEN org_id END AS project_org_id, dimensions, sum(points) AS points,
-           min(lowest) AS lowest, max(highest) AS highest, sum(last) AS last
+           min(lowest) AS lowest, max(highest) AS highest, sum(last) AS last, false AS is_total
     FROM by_set
     GROUP BY 1, 2, 3, 4, 5, 6
+    UNION ALL
+    SELECT NULL, NULL, metric_id, NULL, NULL, NULL, sum(points), min(lowest), max(highest), sum(last), true
+    FROM (
+        SELECT metric_id, sum(points) AS points, min(lowest) AS lowest, max(highest) AS highest,
+               (array_agg(last ORDER BY last_ns DESC))[1] AS last
+        FROM by_set
+        WHERE $21
+        GROUP BY org_id, metric_id, dims_id
+    ) AS whole
+    GROUP BY metric_id
 )
-SELECT o.name AS org, p.name AS project, g.metric_id, g.bucket, g.dimensions, g.last AS quantity,
+SELECT g.is_total, o.name AS org, p.name AS project, g.metric_id, g.bucket, g.dimensions, g.last AS quantity,
        g.points::bigint AS points, g.lowest, g.highest
 FROM grouped g
 JOIN usage_metric m USING (metric_id)
 LEFT JOIN usage_org o ON o.org_id = g.org_id
 LEFT JOIN usage_project p ON p.org_id = g.project_org_id AND p.project_id = g.project_id
-ORDER BY g.bucket, o.name COLLATE "C", p.name COLLATE "C", m.key COLLATE "C", m.unit COLLATE "C",
+ORDER BY g.is_total DESC, g.bucket, o.name COLLATE "C", p.name COLLATE "C", m.key COLLATE "C", m.unit COLLATE "C",
          g.dimensions COLLATE "C", g.project_org_id, g.metric_id
 LIMIT $20

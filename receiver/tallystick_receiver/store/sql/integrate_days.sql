@@ -1,0 +1,42 @@
+-- Integrals of levels over whole days, from their quarters. A day of which a quarter has no integral has none.
+-- Of a day whose quarters were dropped, or are being, nothing is computed: its figures stay what they are.
+-- $1 org ids and $2 their days. Index: usage_quarter_hourly_level, usage_daily_pk.
+-- OFFSET 0: each day is an index scan of its own, whatever the planner thinks of it.
+WITH quarter AS (
+    SELECT u.org_id, d.day, u.dims_id, u.quarter, u.points, u.first_ns, u.last_ns, u.last, u.integral,
+           extract(epoch FROM u.quarter - d.day)::integer / 3600 AS hour
+    FROM unnest($1::bigint[], $2::timestamptz[]) AS d (org_id, day), LATERAL (
+        SELECT * FROM usage_quarter_hourly
+        WHERE org_id = d.org_id AND quarter >= d.day AND quarter < d.day + interval '24 hours' AND first_ns IS NOT NULL
+        OFFSET 0
+    ) AS u
+    WHERE d.day >= (SELECT dropped_before FROM usage_retention WHERE relation = 'usage_quarter_hourly')
+), gap AS (
+    SELECT *, first_ns - lag(last_ns) OVER chain AS gap_ns,
+           coalesce(lag(last) OVER chain * (first_ns - lag(last_ns) OVER chain), 0) AS held
+    FROM quarter
+    WINDOW chain AS (PARTITION BY org_id, day, dims_id ORDER BY quarter)
+), chained AS (
+    SELECT *, sum(held + integral) OVER (PARTITION BY org_id, day, dims_id ORDER BY quarter) AS until_last
+    FROM gap
+), by_hour AS (
+    SELECT org_id, day, dims_id, hour, sum(points) AS points, min(first_ns) AS first_ns, max(last_ns) AS last_ns,
+           max(gap_ns) AS widest_ns, bool_and(integral IS NOT NULL) AS is_known,
+           (array_agg(last ORDER BY quarter DESC))[1] AS last, (array_agg(until_last ORDER BY quarter DESC))[1] AS until_last
+    FROM chained
+    GROUP BY 1, 2, 3, 4
+), by_day AS (
+    SELECT org_id, day, dims_id, sum(points) AS points, min(first_ns) AS first_ns,
+           CASE WHEN bool_and(is_known) THEN coalesce(max(widest_ns), 0) END AS widest_ns,
+           CASE WHEN bool_and(is_known) THEN (array_agg(until_last ORDER BY hour DESC))[1] END AS integral,
+           array_agg(hour::smallint ORDER BY hour) AS hours, array_agg(first_ns ORDER BY hour) AS hour_first_ns,
+           array_agg(last_ns ORDER BY hour) AS hour_last_ns, array_agg(last ORDER BY hour) AS hour_last,
+           array_agg(until_last ORDER BY hour) AS hour_integral
+    FROM by_hour
+    GROUP BY 1, 2, 3
+)
+UPDATE usage_daily u
+SET integrated_points = d.points, first_ns = d.first_ns, integral = d.integral, widest_ns = d.widest_ns, hours = d.hours,
+    hour_first_ns = d.hour_first_ns, hour_last_ns = d.hour_last_ns, hour_last = d.hour_last, hour_integral = d.hour_integral
+FROM by_day d
+WHERE u.org_id = d.org_id AND u.day = d.day AND u.dims_id = d.dims_id AND u.integrated_points IS DISTINCT FROM u.points
