@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal
 from typing import Final
 
-from tallystick_receiver.ranges import DAY, QUARTER, Range, ceiling, floor
+from tallystick_receiver.ranges import DAY, QUARTER, Range, WholeDays, ceiling, floor, outside
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -46,7 +46,7 @@ class HoldRanges:
     Attributes:
         points: ragged quarters of an hour, from their begin on; at most two.
         quarters: rollups and deltas; at most two.
-        whole: of these, UTC days that are over and that no bucket is finer than.
+        whole: of these, days in UTC that are over and may be read as such; empty where there are none.
         days: rollups whose last samples may hold over the time from which on quarters are kept.
     """
 
@@ -58,13 +58,11 @@ class HoldRanges:
     @property
     def ragged(self) -> list[Range]:
         """Quarters that are in no whole day."""
-        first, last = self.whole
-        parts = [part for lower, upper in self.quarters for part in ((lower, min(upper, first)), (max(lower, last), upper))]
-        return [(lower, upper) for lower, upper in parts if lower < upper]
+        return outside(self.quarters, self.whole)
 
 
 def hold_ranges(
-    start: datetime, end: datetime, hold: Hold, quarters_from: datetime, *, hourly: bool = False
+    start: datetime, end: datetime, hold: Hold, quarters_from: datetime, whole: WholeDays | None = None
 ) -> HoldRanges:
     """What must be read to integrate [start, end).
 
@@ -73,7 +71,7 @@ def hold_ranges(
         end: an aware time after it.
         hold: how long samples hold.
         quarters_from: a midnight in UTC; older quarters are gone.
-        hourly: whether there are buckets finer than a day.
+        whole: the days of the window that may be read as such; None: none.
     """
     start, end = start.astimezone(UTC), end.astimezone(UTC)
     back = timedelta(seconds=hold.seconds)
@@ -83,9 +81,8 @@ def hold_ranges(
     if first == start:
         quarters = [(quarters[0][0], max(upper, first))]
     now = _EPOCH + timedelta(microseconds=hold.now_ns // 1000)
-    whole = ceiling(max(start, quarters_from), DAY), floor(min(end, now), DAY)
     return HoldRanges(
-        whole=(start, start) if hourly or whole[0] >= whole[1] else whole,
+        whole=(start, start) if whole is None else whole.within(quarters_from, floor(now, DAY)),
         points=[(a, b) for a, b in points if a < b], quarters=[(a, b) for a, b in quarters if a < b],
         days=(floor(max(start, quarters_from) - back, DAY), quarters_from),
     )  # fmt: skip

@@ -64,6 +64,36 @@ def ranges_of(start: datetime, end: datetime, unit: str | None, zone: ZoneInfo, 
     return Ranges(points=points, quarters=quarters, hours=hours, days=days, deltas=(lower, upper))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholeDays:
+    """Days in UTC that a window contains whole.
+
+    Attributes:
+        days: the range of them; empty where buckets are finer than a day.
+        cuts: before which hour a bucket begins, of days within which one does.
+    """
+
+    days: Range
+    cuts: dict[datetime, int]
+
+    def within(self, lower: datetime, upper: datetime) -> Range:
+        """Those of them that lie between two midnights."""
+        first, last = max(self.days[0], lower), min(self.days[1], upper)
+        return first, max(first, last)
+
+
+def whole_days(start: datetime, end: datetime, unit: str | None) -> Range:
+    """The days in UTC that lie in [start, end) whole and that buckets are not finer than; empty where there is none."""
+    lower, upper = ceiling(start.astimezone(UTC), DAY), floor(end.astimezone(UTC), DAY)
+    return (lower, lower) if unit == "hour" else (lower, max(lower, upper))
+
+
+def outside(ranges: list[Range], middle: Range) -> list[Range]:
+    """What lies before or after a middle."""
+    lower, upper = middle
+    return _nonempty([part for a, b in ranges for part in ((a, min(b, lower)), (max(a, upper), b))])
+
+
 def _peel(window: Range, step: timedelta) -> tuple[list[Range], Range]:
     """The ragged edges of a window, and its middle whose ends are multiples of `step`."""
     start, end = window

@@ -20,7 +20,7 @@ from tallystick_receiver.ranges import DAY, floor
 from tallystick_receiver.store.database import PASSING, READING
 from tallystick_receiver.store.integrals import integrals_statement
 from tallystick_receiver.store.join_kinds import join_kinds
-from tallystick_receiver.store.scene import Scene, Statement, samples_statement, scene_of, sums_statement
+from tallystick_receiver.store.scene import Scene, Statement, read_whole_days, samples_statement, scene_of, sums_statement
 from tallystick_receiver.store.statements import statement
 from tallystick_receiver.store.usage import UsageRow, level_row, sum_row
 
@@ -129,13 +129,15 @@ def _is_one_row(one: asyncpg.Record, other: asyncpg.Record, metrics: dict[int, A
 
 async def _levels(scene: Scene, question: Question, hold: Hold) -> AsyncIterator[UsageRow]:
     """Samples and integrals of levels, each in the same order: rows that either knows of."""
-    samples = samples_statement(scene, question, None)
+    whole = await read_whole_days(scene, question)
+    samples = samples_statement(scene, question, None, whole)
     if samples is None:
         return
     quarters_from = scene.kept_from["usage_quarter_hourly"]
     integrals = await integrals_statement(
-        scene.connection, question, scene.orgs, scene.level_ids, hold=hold, quarters_from=quarters_from, rows_max=None
-    )
+        scene.connection, question, scene.orgs, scene.level_ids, hold=hold, quarters_from=quarters_from, whole=whole,
+        rows_max=None,
+    )  # fmt: skip
     sampled, integrated = _records(scene, samples), _records(scene, integrals)
     one, other = await anext(sampled, None), await anext(integrated, None)
     while one is not None or other is not None:

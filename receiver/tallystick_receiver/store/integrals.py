@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 from tallystick_receiver.holding import Hold, HoldRanges, hold_ranges, ns_of
 from tallystick_receiver.identity import project_id_of
 from tallystick_receiver.question import Question
-from tallystick_receiver.ranges import QUARTER, Range
+from tallystick_receiver.ranges import QUARTER, Range, WholeDays
+from tallystick_receiver.store.scene import cut_columns
 from tallystick_receiver.store.statements import statement
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ async def integrals_statement(
     *,
     hold: Hold,
     quarters_from: datetime,
+    whole: WholeDays | None,
     rows_max: int | None,
     totals: bool = False,
 ) -> tuple[str, tuple[object, ...]]:
@@ -52,21 +54,21 @@ async def integrals_statement(
         metric_ids: of levels.
         hold: how long samples hold.
         quarters_from: older quarters were dropped: rows that begin before it are short and not to be shown.
+        whole: the days of the window that may be read as such; None: none.
         rows_max: rows at most; None: all.
         totals: whether totals of each metric come first, beside `rows_max`.
 
     Returns:
         The name of the statement, and its parameters.
     """
-    hourly = question.unit == "hour"
-    ranges = hold_ranges(question.start, question.end, hold, quarters_from, hourly=hourly)
+    ranges = hold_ranges(question.start, question.end, hold, quarters_from, whole)
     late = await _late_quarters(connection, orgs, metric_ids, ranges, hold)
-    return "read_integrals", integral_arguments(question, orgs, metric_ids, ranges, hold, late, rows_max, totals=totals)
+    return "read_integrals", integral_arguments(question, orgs, metric_ids, ranges, hold, late, rows_max, whole, totals=totals)
 
 
 def integral_arguments(
     question: Question, orgs: list[int], metric_ids: list[int], ranges: HoldRanges, hold: Hold, late: LateQuarters,
-    rows_max: int | None, *, totals: bool = False,
+    rows_max: int | None, whole: WholeDays | None = None, *, totals: bool = False,
 ) -> tuple[object, ...]:  # fmt: skip
     """The parameters of read_integrals.sql."""
     project = None
@@ -78,7 +80,7 @@ def integral_arguments(
         orgs, metric_ids, project, question.unit, question.zone.key, "org" in question.group_by,
         "project" in question.group_by, list(question.dimensions), json.dumps(question.filters),
         ns_of(question.start), min(ns_of(question.end), hold.now_ns), hold.ns, *_bounds(ranges.ragged), *first, *second,
-        *ranges.days, late.org_ids, late.quarters, late.dims_ids, *late.samples, limit, *ranges.whole, totals,
+        *ranges.days, late.org_ids, late.quarters, late.dims_ids, *late.samples, limit, *ranges.whole, totals, *cut_columns(whole),
     )  # fmt: skip
 
 

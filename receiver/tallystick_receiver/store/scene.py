@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +15,7 @@ from tallystick.semconv import KIND_LEVEL, KIND_SUM
 from tallystick_receiver.errors import InvalidQuestion
 from tallystick_receiver.identity import org_id_of, project_id_of
 from tallystick_receiver.question import Question, matches
-from tallystick_receiver.ranges import Range, Ranges, ranges_of
+from tallystick_receiver.ranges import Range, Ranges, WholeDays, outside, ranges_of, whole_days
 from tallystick_receiver.store.join_kinds import KINDS_OF_A_ROW
 from tallystick_receiver.store.retention import dropped_before
 from tallystick_receiver.store.statements import statement
@@ -118,11 +118,12 @@ def sums_statement(scene: Scene, question: Question, rows_max: int | None) -> St
 
 
 def samples_statement(
-    scene: Scene, question: Question, rows_max: int | None, *, totals: bool = False
+    scene: Scene, question: Question, rows_max: int | None, whole: WholeDays | None = None, *, totals: bool = False
 ) -> Statement | None:
     """What reads samples of levels; None where there are no levels. Parameters as of `sums_statement`.
 
     Args:
+        whole: the days of the window that may be read as such; None: none.
         totals: whether totals of each metric come first, beside `rows_max`.
 
     Raises:
@@ -132,9 +133,32 @@ def samples_statement(
         return None
     ranges = ranges_of(question.start, question.end, question.unit, question.zone, hourly=False)
     refuse_dropped(ranges, scene.kept_from)
-    common = _common(question, scene.orgs, scene.level_ids, ranges)
+    days = (question.start, question.start) if whole is None or ranges.days else whole.days
+    common = _common(question, scene.orgs, scene.level_ids, replace(ranges, quarters=outside(ranges.quarters, days)))
     limit = None if rows_max is None else rows_max + 1 + totals * len(scene.level_ids)
-    return "read_levels", (*common, *_by_dims(question, ranges), limit, totals)
+    return "read_levels", (*common, *_by_dims(question, ranges), limit, totals, *days, *cut_columns(whole))
+
+
+async def read_whole_days(scene: Scene, question: Question) -> WholeDays:
+    """Days in UTC that a question about levels contains whole, and where its buckets begin within them.
+
+    None where one begins elsewhere than at a full hour: figures within a day are kept by hour.
+
+    Raises:
+        asyncpg.InvalidParameterValueError: PostgreSQL does not know the time zone.
+    """
+    days = whole_days(question.start, question.end, question.unit)
+    if not scene.level_ids or question.unit is None or question.zone.key == "UTC" or days[0] == days[1]:
+        return WholeDays(days=days, cuts={})
+    rows = await scene.connection.fetch(statement("read_cuts"), question.unit, question.zone.key, *days)
+    if any(row["hour"] is None for row in rows):
+        return WholeDays(days=(days[0], days[0]), cuts={})
+    return WholeDays(days=days, cuts={row["day"]: row["hour"] for row in rows})
+
+
+def cut_columns(whole: WholeDays | None) -> tuple[list[datetime], list[int]]:
+    """Days that are cut, and before which hour."""
+    return ([], []) if whole is None else (list(whole.cuts), list(whole.cuts.values()))
 
 
 def refuse_dropped(ranges: Ranges, kept_from: dict[str, datetime]) -> None:

@@ -14,7 +14,7 @@ from tallystick_receiver.holding import Hold, LevelFigures
 from tallystick_receiver.question import Question
 from tallystick_receiver.store.integrals import integrals_statement
 from tallystick_receiver.store.join_kinds import Row, join_kinds
-from tallystick_receiver.store.scene import Scene, samples_statement, snapshot, sums_statement
+from tallystick_receiver.store.scene import Scene, read_whole_days, samples_statement, snapshot, sums_statement
 from tallystick_receiver.store.statements import statement
 
 if TYPE_CHECKING:
@@ -136,7 +136,8 @@ async def _read_levels(
 
     Without `totals` rows are their own ones.
     """
-    wanted = samples_statement(scene, question, rows_max, totals=totals)
+    whole = await read_whole_days(scene, question)
+    wanted = samples_statement(scene, question, rows_max, whole, totals=totals)
     if wanted is None:
         return [], []
     name, arguments = wanted
@@ -146,7 +147,7 @@ async def _read_levels(
     if integrals:
         name, arguments = await integrals_statement(
             scene.connection, question, scene.orgs, scene.level_ids, hold=hold, quarters_from=quarters_from,
-            rows_max=rows_max + 1, totals=totals,
+            whole=whole, rows_max=rows_max + 1, totals=totals,
         )  # fmt: skip
         integrated = {_group(row): row for row in await scene.connection.fetch(statement(name), *arguments)}
     found = {

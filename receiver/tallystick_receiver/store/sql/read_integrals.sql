@@ -9,7 +9,8 @@
 -- $13/$14 quarter and delta ranges, $15/$16 and $17/$18 point ranges, $19/$20 day range,
 -- $21/$22/$23 quarters not to be read (org id, quarter, dims id) and $24/$25/$26/$27 their samples
 -- (org id, dims id, time, quantity), $28 rows at most, or null, $29/$30 whole days that are over, of whose quarters none
--- is in the ranges, $31 whether totals are wanted.
+-- is in the ranges, $31 whether totals are wanted,
+-- $32/$33 those of these days that a bucket's border cuts, and before which hour.
 -- Index: usage_quarter_hourly_level, usage_daily_pk, usage_delta_org, usage_point_ts, usage_dims_pk.
 -- OFFSET 0: each range is an index scan of its own, whatever the planner thinks of ranges.
 WITH wanted AS MATERIALIZED (
@@ -27,22 +28,14 @@ WITH wanted AS MATERIALIZED (
               SELECT FROM jsonb_each($9::text::jsonb) AS f (key, allowed)
               WHERE NOT coalesce(f.allowed ? (d.attributes ->> f.key), false))
     ) AS w
-), cut AS MATERIALIZED (
-    -- Days that a bucket's border cuts: before which hour; null where it is no full one, or there are several.
-    SELECT day, CASE WHEN count(*) = 1 AND min(n) % 4 = 0 THEN min(n) / 4 END AS hour
-    FROM generate_series($29::timestamptz, $30::timestamptz - interval '24 hours', interval '24 hours') AS day,
-         generate_series(1, 95) AS n
-    WHERE $5::text <> 'UTC'
-      AND date_trunc($4::text, day + n * interval '15 minutes', $5::text)
-          <> date_trunc($4::text, day + (n - 1) * interval '15 minutes', $5::text)
-    GROUP BY day
+), cut AS (
+    SELECT * FROM unnest($32::timestamptz[], $33::smallint[]) AS c (day, hour)
 ), unready AS MATERIALIZED (
     SELECT u.org_id, u.day
     FROM usage_daily u
     JOIN wanted w ON w.org_id = u.org_id AND w.dims_id = u.dims_id
     WHERE u.org_id = ANY ($1::bigint[]) AND u.day >= $29 AND u.day < $30 AND u.last_ns IS NOT NULL
-      AND ((u.integrated_points = u.points AND u.widest_ns <= $12) IS NOT TRUE
-           OR u.day IN (SELECT day FROM cut WHERE hour IS NULL))
+      AND (u.integrated_points = u.points AND u.widest_ns <= $12) IS NOT TRUE
     UNION
     SELECT org_id, date_trunc('day', quarter, 'UTC')
     FROM usage_delta
@@ -69,13 +62,13 @@ WITH wanted AS MATERIALIZED (
     UNION ALL
     SELECT u.org_id, u.dims_id, CASE n WHEN 0 THEN first_ns ELSE hour_first_ns[before + 1] END,
            CASE n WHEN 0 THEN hour_last_ns[before] ELSE last_ns END, CASE n WHEN 0 THEN hour_last[before] ELSE last END,
-           CASE WHEN n = 0 THEN hour_integral[before]
+           CASE WHEN n = 0 THEN integral_until[before]
                 WHEN before = 0 THEN integral
-                ELSE integral - hour_integral[before]
+                ELSE integral - integral_until[before]
                      - hour_last[before] * (hour_first_ns[before + 1] - hour_last_ns[before]) END
     FROM cut c
     JOIN usage_daily u ON u.day = c.day
-    CROSS JOIN LATERAL width_bucket((c.hour - 1)::smallint, u.hours) AS before
+    CROSS JOIN LATERAL width_bucket(c.hour - 1::smallint, u.hours) AS before
     CROSS JOIN (VALUES (0), (1)) AS side (n)
     WHERE u.org_id = ANY ($1::bigint[]) AND u.day >= $29 AND u.day < $30 AND u.last_ns IS NOT NULL
       AND (u.org_id, u.day) NOT IN (SELECT org_id, day FROM unready)
