@@ -20,7 +20,14 @@ from tallystick_receiver.ranges import DAY, floor
 from tallystick_receiver.store.database import PASSING, READING
 from tallystick_receiver.store.integrals import integrals_statement
 from tallystick_receiver.store.join_kinds import join_kinds
-from tallystick_receiver.store.scene import Scene, Statement, read_whole_days, samples_statement, scene_of, sums_statement
+from tallystick_receiver.store.scene import (
+    Scene,
+    Statement,
+    read_whole_days,
+    samples_statement,
+    scene_of,
+    sums_statement,
+)
 from tallystick_receiver.store.statements import statement
 from tallystick_receiver.store.usage import UsageRow, level_row, sum_row
 

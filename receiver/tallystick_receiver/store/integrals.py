@@ -63,7 +63,8 @@ async def integrals_statement(
     """
     ranges = hold_ranges(question.start, question.end, hold, quarters_from, whole)
     late = await _late_quarters(connection, orgs, metric_ids, ranges, hold)
-    return "read_integrals", integral_arguments(question, orgs, metric_ids, ranges, hold, late, rows_max, whole, totals=totals)
+    arguments = integral_arguments(question, orgs, metric_ids, ranges, hold, late, rows_max, whole, totals=totals)
+    return "read_integrals", arguments
 
 
 def integral_arguments(
@@ -80,7 +81,8 @@ def integral_arguments(
         orgs, metric_ids, project, question.unit, question.zone.key, "org" in question.group_by,
         "project" in question.group_by, list(question.dimensions), json.dumps(question.filters),
         ns_of(question.start), min(ns_of(question.end), hold.now_ns), hold.ns, *_bounds(ranges.ragged), *first, *second,
-        *ranges.days, late.org_ids, late.quarters, late.dims_ids, *late.samples, limit, *ranges.whole, totals, *cut_columns(whole),
+        *ranges.days, late.org_ids, late.quarters, late.dims_ids, *late.samples, limit, *ranges.whole, totals,
+        *cut_columns(whole),
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from tallystick_receiver.store.statements import statement
 _log = logging.getLogger(__name__)
 _LOCK_WAIT: Final = "SET LOCAL lock_timeout = '1s'"
 _HOLD_READERS: Final = "LOCK TABLE usage_retention IN ACCESS EXCLUSIVE MODE"
-_HOURLY: Final = {"usage_quarter_hourly": "quarter", "usage_total_hourly": "hour"}
+_HOURLY: Final = {"usage_quarter_hourly": "quarter", "usage_total_hourly": "hour", "usage_level_hours": "day"}
 _DAILY: Final = {"usage_daily": "day", "usage_total_daily": "day"}
 
 

@@ -120,9 +120,12 @@ def sums_statement(scene: Scene, question: Question, rows_max: int | None) -> St
 def samples_statement(
     scene: Scene, question: Question, rows_max: int | None, whole: WholeDays | None = None, *, totals: bool = False
 ) -> Statement | None:
-    """What reads samples of levels; None where there are no levels. Parameters as of `sums_statement`.
+    """What reads samples of levels; None where there are no levels.
 
     Args:
+        scene: what is chosen.
+        question: what is asked.
+        rows_max: as of `sums_statement`.
         whole: the days of the window that may be read as such; None: none.
         totals: whether totals of each metric come first, beside `rows_max`.
 

@@ -1,6 +1,4 @@
-"""The upkeep of the storage: partitions ahead of time, policies as the settings want them, days of levels integrated,
-old usage dropped.
-"""
+"""The upkeep of storage: partitions ahead, policies as the settings want them, days integrated, old usage dropped."""
 
 from __future__ import annotations
 

@@ -8,6 +8,8 @@ WITH org AS MATERIALIZED (
     DELETE FROM usage_quarter_hourly u USING org WHERE u.org_id = org.org_id AND u.quarter >= $1 AND u.quarter < $2
 ), days AS (
     DELETE FROM usage_daily u USING org WHERE u.org_id = org.org_id AND u.day >= $1 AND u.day < $2
+), level_hours AS (
+    DELETE FROM usage_level_hours u USING org WHERE u.org_id = org.org_id AND u.day >= $1 AND u.day < $2
 ), total_hours AS (
     DELETE FROM usage_total_hourly u USING org WHERE u.org_id = org.org_id AND u.hour >= $1 AND u.hour < $2
     RETURNING u.org_id, u.hour

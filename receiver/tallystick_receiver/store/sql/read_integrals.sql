@@ -11,7 +11,7 @@
 -- (org id, dims id, time, quantity), $28 rows at most, or null, $29/$30 whole days that are over, of whose quarters none
 -- is in the ranges, $31 whether totals are wanted,
 -- $32/$33 those of these days that a bucket's border cuts, and before which hour.
--- Index: usage_quarter_hourly_level, usage_daily_pk, usage_delta_org, usage_point_ts, usage_dims_pk.
+-- Index: usage_quarter_hourly_level, usage_daily_pk, usage_level_hours_pk, usage_delta_org, usage_point_ts, usage_dims_pk.
 -- OFFSET 0: each range is an index scan of its own, whatever the planner thinks of ranges.
 WITH wanted AS MATERIALIZED (
     SELECT w.*, row_number() OVER () AS set_no,
@@ -60,19 +60,19 @@ WITH wanted AS MATERIALIZED (
     WHERE org_id = ANY ($1::bigint[]) AND day >= $29 AND day < $30 AND last_ns IS NOT NULL
       AND (org_id, day) NOT IN (SELECT org_id, day FROM unready) AND day NOT IN (SELECT day FROM cut)
     UNION ALL
-    SELECT u.org_id, u.dims_id, CASE n WHEN 0 THEN first_ns ELSE hour_first_ns[before + 1] END,
-           CASE n WHEN 0 THEN hour_last_ns[before] ELSE last_ns END, CASE n WHEN 0 THEN hour_last[before] ELSE last END,
-           CASE WHEN n = 0 THEN integral_until[before]
-                WHEN before = 0 THEN integral
-                ELSE integral - integral_until[before]
-                     - hour_last[before] * (hour_first_ns[before + 1] - hour_last_ns[before]) END
+    SELECT u.org_id, u.dims_id, CASE n WHEN 0 THEN first_ns[1] ELSE first_ns[before + 1] END,
+           CASE n WHEN 0 THEN last_ns[before] ELSE last_ns[hours_count] END,
+           CASE n WHEN 0 THEN last[before] ELSE last[hours_count] END,
+           CASE n WHEN 0 THEN integral[before]
+                  ELSE integral[hours_count]
+                       - coalesce(integral[before] + last[before] * (first_ns[before + 1] - last_ns[before]), 0) END
     FROM cut c
-    JOIN usage_daily u ON u.day = c.day
-    CROSS JOIN LATERAL width_bucket(c.hour - 1::smallint, u.hours) AS before
+    JOIN usage_level_hours u ON u.day = c.day
+    CROSS JOIN LATERAL (SELECT width_bucket(c.hour - 1::smallint, u.hours), cardinality(u.hours)) AS h (before, hours_count)
     CROSS JOIN (VALUES (0), (1)) AS side (n)
-    WHERE u.org_id = ANY ($1::bigint[]) AND u.day >= $29 AND u.day < $30 AND u.last_ns IS NOT NULL
+    WHERE u.org_id = ANY ($1::bigint[]) AND u.day >= $29 AND u.day < $30
       AND (u.org_id, u.day) NOT IN (SELECT org_id, day FROM unready)
-      AND CASE n WHEN 0 THEN before > 0 ELSE before < cardinality(hours) END
+      AND CASE n WHEN 0 THEN before > 0 ELSE before < hours_count END
     UNION ALL
     SELECT t.org_id, e.dims_id, e.level_ns, e.level_ns, usage_quantity(e.mantissa, e.exponent), 0
     FROM usage_delta t, unnest(t.dims_ids, t.mantissas, t.exponents, t.level_ns) AS e (dims_id, mantissa, exponent, level_ns)

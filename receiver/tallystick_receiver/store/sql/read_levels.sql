@@ -3,7 +3,8 @@
 -- Totals of each metric first, where asked for. A day that a bucket's border cuts is read as two halves of one row where
 -- its figures by hour are those of all samples that were rolled up, and from quarters otherwise.
 -- Parameters and indexes as in read_usage_by_dims.sql, $21 whether totals are wanted, $22/$23 whole days that may be cut, of
--- whose quarters none is in the ranges, $24/$25 where, as in read_integrals.sql, and usage_quarter_hourly_level.
+-- whose quarters none is in the ranges, $24/$25 where, as in read_integrals.sql, usage_quarter_hourly_level
+-- and usage_level_hours_pk.
 -- OFFSET 0: each range is an index scan of its own, whatever the planner thinks of ranges.
 WITH wanted AS MATERIALIZED (
     SELECT row_number() OVER () AS set_no, d.org_id, d.dims_id, d.project_id, d.metric_id,
@@ -67,17 +68,18 @@ WITH wanted AS MATERIALIZED (
       AND (org_id, day) NOT IN (SELECT org_id, day FROM unready) AND day NOT IN (SELECT day FROM cut)
     UNION ALL
     SELECT u.org_id, CASE n WHEN 0 THEN u.day ELSE u.day + c.hour * interval '1 hour' END, u.dims_id,
-           CASE n WHEN 0 THEN points_until[before] ELSE points - coalesce(points_until[before], 0) END,
+           CASE n WHEN 0 THEN points[before] ELSE points[hours_count] - coalesce(points[before], 0) END,
            CASE n WHEN 0 THEN lowest_until[before] ELSE lowest_from[before + 1] END,
            CASE n WHEN 0 THEN highest_until[before] ELSE highest_from[before + 1] END,
-           CASE n WHEN 0 THEN hour_last[before] ELSE last END, CASE n WHEN 0 THEN hour_last_ns[before] ELSE last_ns END
+           CASE n WHEN 0 THEN last[before] ELSE last[hours_count] END,
+           CASE n WHEN 0 THEN last_ns[before] ELSE last_ns[hours_count] END
     FROM cut c
-    JOIN usage_daily u ON u.day = c.day
-    CROSS JOIN LATERAL width_bucket(c.hour - 1::smallint, u.hours) AS before
+    JOIN usage_level_hours u ON u.day = c.day
+    CROSS JOIN LATERAL (SELECT width_bucket(c.hour - 1::smallint, u.hours), cardinality(u.hours)) AS h (before, hours_count)
     CROSS JOIN (VALUES (0), (1)) AS side (n)
-    WHERE u.org_id = ANY ($1::bigint[]) AND u.day >= $22 AND u.day < $23 AND u.last_ns IS NOT NULL
+    WHERE u.org_id = ANY ($1::bigint[]) AND u.day >= $22 AND u.day < $23
       AND (u.org_id, u.day) NOT IN (SELECT org_id, day FROM unready)
-      AND CASE n WHEN 0 THEN before > 0 ELSE before < cardinality(hours) END
+      AND CASE n WHEN 0 THEN before > 0 ELSE before < hours_count END
 ), by_set AS MATERIALIZED (
     -- The greatest pair of time and sample is the last one: an aggregate that needs no order.
     SELECT w.set_no, CASE WHEN $4::text IS NOT NULL THEN date_trunc($4::text, s.ts, $5::text) END AS bucket,

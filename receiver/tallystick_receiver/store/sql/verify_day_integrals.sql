@@ -1,11 +1,14 @@
 -- Figures of levels over days, in whole and up to each hour, against what their quarters of an hour add up to; of days
 -- for which they are computed. Each quarter is held until the next one begins, whatever the hold of questions is.
 -- $1/$2 window in UTC days, $3 organisation or null, $4 differences at most.
--- Index: usage_daily_pk, usage_quarter_hourly_level.
+-- Index: usage_daily_pk, usage_quarter_hourly_level, usage_level_hours_pk.
 WITH kept AS MATERIALIZED (
-    SELECT u.*
+    SELECT u.org_id, u.dims_id, u.day, u.first_ns, u.integral, u.widest_ns, h.hours, h.first_ns AS hour_first_ns,
+           h.last_ns AS hour_last_ns, h.last AS hour_last, h.integral AS integral_until, h.points AS points_until,
+           h.lowest_until, h.highest_until, h.lowest_from, h.highest_from
     FROM usage_org o
     JOIN usage_daily u ON u.org_id = o.org_id AND u.day >= $1 AND u.day < $2
+    LEFT JOIN usage_level_hours h ON h.org_id = u.org_id AND h.day = u.day AND h.dims_id = u.dims_id
     WHERE ($3::bigint IS NULL OR o.org_id = $3) AND u.last_ns IS NOT NULL AND u.integrated_points = u.points
 ), quarter AS (
     SELECT u.org_id, u.dims_id, date_trunc('day', u.quarter, 'UTC') AS day,
