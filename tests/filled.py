@@ -48,6 +48,16 @@ FILL = """
         FROM generate_series('2026-10-01Z'::timestamptz, '2026-10-31 23:00Z', '1 h') AS t, usage_dims;
     INSERT INTO usage_daily SELECT org_id, t, dims_id, 5, 1
         FROM generate_series('2026-07-01Z'::timestamptz, '2026-10-31Z', '1 d') AS t, usage_dims;
+    UPDATE usage_daily SET lowest = 1, highest = 9, last = 4, integral = 5, integrated_points = 1,
+            widest_ns = 900000000000,
+            first_ns = extract(epoch FROM day)::bigint * 1000000000 + 1,
+            last_ns = extract(epoch FROM day)::bigint * 1000000000 + 86300000000000
+        WHERE dims_id / 1000 = 101;
+    INSERT INTO usage_level_hours
+        SELECT org_id, day, dims_id, array_agg(n), array_agg(first_ns + n), array_agg(last_ns + n), array_agg(last),
+               array_agg(integral), array_agg(n + 1), array_agg(lowest), array_agg(highest), array_agg(lowest),
+               array_agg(highest)
+        FROM usage_daily, generate_series(0, 23) AS n WHERE last_ns IS NOT NULL GROUP BY 1, 2, 3;
     INSERT INTO usage_total_daily SELECT org_id, day, 1, dims_id, 5, 1 FROM usage_daily;
     INSERT INTO usage_delta
         SELECT org_id, '2026-10-31Z', ARRAY[dims_id], ARRAY[1] FROM usage_dims, generate_series(1, 50);

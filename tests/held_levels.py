@@ -25,7 +25,7 @@ from tallystick_receiver.question import Question
 from tallystick_receiver.store.database import Database
 from tallystick_receiver.store.integrate import integrate_days
 from tallystick_receiver.store.roll import roll
-from tallystick_receiver.store.usage import Usage, read_usage
+from tallystick_receiver.store.usage import Usage, UsageRow, read_usage
 from tallystick_receiver.store.writer import UsageWriter
 from tallystick_receiver.streams import Streams
 from tallystick_receiver.telemetry import Telemetry
@@ -54,7 +54,7 @@ def local_bucket(ns: int, unit: str | None, zone: ZoneInfo) -> str | None:
     if unit is None:
         return None
     if unit == "hour":
-        return f"{local:%Y-%m-%dT%H}"
+        return f"{local:%Y-%m-%dT%H%z}"
     if unit == "week":
         return (local.date() - timedelta(days=local.weekday())).isoformat()
     return f"{local:%Y-%m}" if unit == "month" else local.date().isoformat()
@@ -83,6 +83,46 @@ def integrated(
     return {key: (integral, _length(covered[key])) for key, integral in integrals.items()}
 
 
+class Counted(NamedTuple):
+    """Samples of a row: how many, the lowest and the highest, and the last ones of its sets together."""
+
+    points: int
+    lowest: Fraction
+    highest: Fraction
+    last: Fraction
+
+
+def counted(samples: Iterable[Sample], question: Question) -> dict[tuple[str | None, str | None], Counted]:
+    """The samples in (start, end], by bucket and (where asked for) disk; one sent twice is one."""
+    groups: dict[tuple[str | None, str | None], set[Sample]] = defaultdict(set)
+    for sample in samples:
+        if ns_of(question.start) < sample.ns <= ns_of(question.end):
+            bucket = local_bucket(sample.ns - 1, question.unit, question.zone)
+            groups[bucket, sample.disk if "disk" in question.group_by else None].add(sample)
+    found = {}
+    for key, group in groups.items():
+        values = [Fraction(s.value) for s in group]
+        lasts = {s.disk: Fraction(s.value) for s in sorted(group, key=lambda s: (s.ns, s.value))}
+        found[key] = Counted(len(group), min(values), max(values), sum(lasts.values(), Fraction()))
+    return found
+
+
+def answered_samples(usage: Usage, question: Question) -> dict[tuple[str | None, str | None], Counted]:
+    """The same of an answer; rows without a sample are left out."""
+    return {
+        _key(row, question): Counted(
+            row.points, Fraction(row.level.lowest), Fraction(row.level.highest), Fraction(row.quantity)
+        )
+        for row in usage.rows
+        if row.points
+    }
+
+
+def _key(row: UsageRow, question: Question) -> tuple[str | None, str | None]:
+    bucket = None if row.bucket is None else local_bucket(ns_of(row.bucket), question.unit, question.zone)
+    return bucket, row.dimensions[0] if row.dimensions else None
+
+
 def _length(intervals: list[tuple[int, int]]) -> int:
     length, end = 0, 0
     for lower, upper in sorted(intervals):
@@ -95,8 +135,7 @@ def answered(usage: Usage, question: Question) -> dict[tuple[str | None, str | N
     """The same of an answer; rows of which nothing is covered have an integral of zero."""
     found = {}
     for row in usage.rows:
-        bucket = None if row.bucket is None else local_bucket(ns_of(row.bucket), question.unit, question.zone)
-        key = (bucket, row.dimensions[0] if row.dimensions else None)
+        key = _key(row, question)
         assert row.level is not None
         if row.level.covered_ns:
             found[key] = (Fraction(row.level.integral), row.level.covered_ns)

@@ -12,7 +12,7 @@ from tallystick_receiver.holding import Hold, hold_ranges
 from tallystick_receiver.identity import org_id_of
 from tallystick_receiver.periods import period_of
 from tallystick_receiver.question import Question
-from tallystick_receiver.ranges import ranges_of
+from tallystick_receiver.ranges import WholeDays, ranges_of, whole_days
 from tallystick_receiver.store import integrals, scene
 from tallystick_receiver.store.allowance import Asked, read_allowance
 from tallystick_receiver.store.breakdown import read_breakdown
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.editions
 
 
 ROLLUPS = {"usage_quarter_hourly", "usage_total_hourly", "usage_daily", "usage_total_daily"}
-GROWING = ROLLUPS | {"usage_delta", "usage_gap", "usage_copy", "usage_presence"}
+GROWING = ROLLUPS | {"usage_level_hours", "usage_delta", "usage_gap", "usage_copy", "usage_presence"}
 NOW = FIRST + timedelta(days=30, hours=23, minutes=59)
 HOLD = Hold(seconds=3600, now_ns=int(NOW.timestamp()) * 10**9)
 SEEN = [
@@ -50,11 +50,26 @@ def dims_arguments(asked, metrics=(102, 103)):
     return (*common, *scene._by_dims(asked, ranges), 1000)
 
 
-def integral_arguments(asked):
+def whole_of(asked):
+    cut = 22 if asked.zone.key == "Europe/Berlin" else None
+    days = whole_days(asked.start, asked.end, asked.unit)
+    each = [days[0] + timedelta(days=n) for n in range((days[1] - days[0]).days)] if cut else []
+    return WholeDays(days=days, cuts=dict.fromkeys(each, cut))
+
+
+def integral_arguments(asked, *orgs):
     hold = Hold(seconds=3600, now_ns=2**62)
-    ranges = hold_ranges(asked.start, asked.end, hold, datetime(1, 1, 1, tzinfo=UTC))
+    whole = whole_of(asked)
+    ranges = hold_ranges(asked.start, asked.end, hold, datetime(1, 1, 1, tzinfo=UTC), whole)
     late = integrals.no_late_quarters()
-    return integrals.integral_arguments(asked, [org_id_of("acme")], [101], ranges, hold, late, 1000)
+    chosen = list(orgs) or [org_id_of("acme")]
+    return integrals.integral_arguments(asked, chosen, [101], ranges, hold, late, 1000, whole, totals=True)
+
+
+def levels_arguments(asked, *orgs):
+    metrics = {101: {"key": "metric.1", "unit": "By", "kind": "level"}}
+    of_levels = scene.Scene(connection=None, kept_from=KEPT, metrics=metrics, orgs=list(orgs) or [org_id_of("acme")])
+    return scene.samples_statement(of_levels, asked, 1000, whole_of(asked), totals=True)[1]
 
 
 KEPT = dict.fromkeys(
@@ -104,9 +119,8 @@ def test_ragged_ends_read_the_points_of_two_days_by_their_index(plan, name):
     if name == "read_usage_totals":
         scans = plan(name, *totals_arguments(question(*RAGGED, "type")))
     else:
-        scans = plan(
-            name, *dims_arguments(question(*RAGGED, "region"), (101,) if name == "read_levels" else (102, 103))
-        )
+        arguments = levels_arguments if name == "read_levels" else dims_arguments
+        scans = plan(name, *arguments(question(*RAGGED, "region")))
     points = points_of(scans)
     assert len({relation for _, relation, _ in points}) == 2
     assert {node for node, _, _ in points} <= INDEXED
@@ -123,6 +137,34 @@ def test_a_month_of_a_level_is_integrated_from_quarters_by_index_and_no_point(pl
     how = {relation: (node, index) for node, relation, index in scans}
     assert how["usage_quarter_hourly"][1] == "usage_quarter_hourly_level"
     assert how["usage_delta"][1] == "usage_delta_org"
+
+
+EVERYBODY = [org_id_of("acme") if n == 7 else n for n in range(1, 41)]
+
+
+@pytest.mark.parametrize("orgs", [[], EVERYBODY], ids=["one", "all"])
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
+@pytest.mark.parametrize("name", ["read_integrals", "read_levels"])
+def test_days_of_levels_are_read_by_index_cut_or_not(plan, name, zone, orgs):
+    arguments = integral_arguments if name == "read_integrals" else levels_arguments
+    scans = plan(name, *arguments(question(*MONTH, "day", zone=zone), *orgs))
+    assert len({relation for _, relation, _ in points_of(scans)}) <= 1
+    growing = [scan for scan in scans if scan[1] in GROWING - {"usage_delta"}]
+    assert {node for node, _, _ in growing} <= INDEXED
+    indexes = {relation: index for _, relation, index in growing}
+    assert indexes["usage_daily"] == "usage_daily_pk"
+    assert indexes["usage_quarter_hourly"] == "usage_quarter_hourly_level"
+    assert indexes["usage_level_hours"] == "usage_level_hours_pk"
+
+
+def test_days_are_integrated_from_their_own_quarters_by_index(plan):
+    scans = plan("integrate_days", [org_id_of("acme")] * 2, [FIRST, FIRST + timedelta(days=1)])
+    indexes = {(relation, index) for _, relation, index in scans if relation in GROWING}
+    assert indexes == {("usage_quarter_hourly", "usage_quarter_hourly_level"), ("usage_daily", "usage_daily_pk")}
+
+
+def test_cuts_of_days_are_reckoned_without_a_table(plan):
+    assert plan("read_cuts", "day", "Europe/Berlin", *MONTH) == []
 
 
 def test_ragged_ends_of_a_level_are_integrated_from_the_points_of_two_days_by_their_index(plan):

@@ -43,7 +43,14 @@ def test_a_balance_looks_up_what_arrived_by_key(plan):
 
 
 OF_POINTS = ("verify_points", "verify_levels", "verify_entries", "verify_ledger", "rebuild_quarters")
-OF_ROLLUPS = ("verify_days", "verify_total_hours", "verify_total_days", "verify_sealed", "rebuild_days")
+OF_ROLLUPS = (
+    "verify_days",
+    "verify_day_integrals",
+    "verify_total_hours",
+    "verify_total_days",
+    "verify_sealed",
+    "rebuild_days",
+)
 OF_AGGREGATES = ("verify_hourly_aggregate", "verify_daily_aggregate")
 
 
@@ -69,7 +76,7 @@ def test_a_day_of_verifying_rollups_reads_them_by_index(plan, kept_plan, name):
         assert points_of(scans) == []
         assert {node for node, relation, _ in scans if relation in (
             "usage_quarter_hourly", "usage_total_hourly", "usage_daily", "usage_total_daily",
-            "usage_collection_hourly")} <= INDEXED  # fmt: skip
+            "usage_level_hours", "usage_collection_hourly")} <= INDEXED  # fmt: skip
 
 
 @pytest.mark.editions("timescaledb-community")
