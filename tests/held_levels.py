@@ -185,7 +185,7 @@ class Store:
         """What the upkeep does of days that are over."""
         connection = await self._database.connect(60)
         try:
-            return await integrate_days(connection, today)
+            return await integrate_days(connection, EPOCH, today)
         finally:
             await connection.close()
 

@@ -10,7 +10,7 @@ from held_levels import LONG_AFTER, Sample, answered, answered_samples, counted,
 from tallystick_receiver.holding import Hold
 from tallystick_receiver.horizons import Kept
 from tallystick_receiver.store.database import connected
-from tallystick_receiver.store.integrate import integrate_days
+from tallystick_receiver.store.integrate import Integrator, integrate_days
 from tallystick_receiver.store.rebuild import rebuild_rollups
 from tallystick_receiver.store.upkeep import StoragePlan, keep_up
 from tallystick_receiver.store.verify import verify
@@ -228,6 +228,17 @@ async def test_the_upkeep_integrates_days_that_are_over_and_what_it_knows_outliv
     assert {row.bucket.day: row.level.integral is None for row in rows} == {23: True, 24: False, 25: False, 26: False}
 
 
+async def test_a_leader_looks_at_everything_once_and_then_at_what_late_samples_may_reach(filled, database_url):
+    integrator = Integrator(2 * DAY)
+    async with connected(database_url) as connection:
+        await integrator.integrate(connection, END)
+        assert await connection.fetchval("SELECT count(*) FROM usage_daily WHERE integrated_points = points") == 13
+        await connection.execute("UPDATE usage_daily SET integrated_points = NULL")
+        await integrator.integrate(connection, END)
+        days = "SELECT DISTINCT day FROM usage_daily WHERE integrated_points = points ORDER BY day"
+        assert [day for (day,) in await connection.fetch(days)] == [END - 2 * DAY, END - DAY]
+
+
 async def test_a_quarter_without_an_integral_leaves_its_day_to_its_quarters(filled, database_url):
     noon = FIRST + 1.5 * DAY
     await execute(database_url, "UPDATE usage_quarter_hourly SET integral = NULL WHERE quarter BETWEEN $1 AND $2",
@@ -273,4 +284,4 @@ async def test_integrating_waits_for_whoever_rolls_up_and_loses_nothing(filled, 
 async def integrate_impatiently(database_url):
     async with connected(database_url) as connection:
         await connection.execute("SET lock_timeout = '50ms'")
-        await integrate_days(connection, END)
+        await integrate_days(connection, FIRST, END)

@@ -163,6 +163,11 @@ def test_days_are_integrated_from_their_own_quarters_by_index(plan):
     assert indexes == {("usage_quarter_hourly", "usage_quarter_hourly_level"), ("usage_daily", "usage_daily_pk")}
 
 
+def test_days_that_are_to_be_integrated_are_looked_for_by_index(plan):
+    scans = plan("read_open_days", FIRST + timedelta(days=24), FIRST + timedelta(days=31), 10)
+    assert {scan[1:] for scan in scans if scan[1] in GROWING} == {("usage_daily", "usage_daily_pk")}
+
+
 def test_cuts_of_days_are_reckoned_without_a_table(plan):
     assert plan("read_cuts", "day", "Europe/Berlin", *MONTH) == []
 

@@ -61,7 +61,8 @@ def test_books_agree_before_and_after_rolling(start_receiver, database_url, edit
     found = verify(database_url)
     assert found.count == 0
     expected = {
-        "ledger", "entries", "points", "levels", "days", "day_integrals", "total_hours", "total_days", "costs", "amounts",
+        "ledger", "entries", "points", "levels", "days", "day_integrals", "total_hours", "total_days", "costs",
+        "amounts",
     }  # fmt: skip
     if edition == "timescaledb-community":
         expected |= {"hourly_aggregate", "daily_aggregate"}

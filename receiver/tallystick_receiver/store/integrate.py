@@ -7,32 +7,50 @@ and the next round computes it again. Nobody's answer depends on whether or when
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from tallystick_receiver.store.statements import statement
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     import asyncpg
 
+_EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAYS_MAX: Final = 10_000
 """Organisations' days in a round."""
 _SETS_MAX: Final = 1000
 """Sets of dimensions in a transaction, unless one organisation alone has more: the roller waits for it."""
 
 
-async def integrate_days(connection: asyncpg.Connection, today: datetime) -> int:
-    """One round: the newest days first, a bounded number of them.
+class Integrator:
+    """What one leader still has to look at: everything once, then the days that late samples may reach.
+
+    Args:
+        reach: how far back late data may come.
+    """
+
+    def __init__(self, reach: timedelta) -> None:
+        self._reach = reach
+        self._has_seen_all = False
+
+    async def integrate(self, connection: asyncpg.Connection, today: datetime) -> None:
+        """One round; parameters as of `integrate_days`."""
+        start = today - self._reach if self._has_seen_all else _EVER
+        self._has_seen_all = await integrate_days(connection, start, today) < _DAYS_MAX or self._has_seen_all
+
+
+async def integrate_days(connection: asyncpg.Connection, start: datetime, today: datetime) -> int:
+    """The days of a window that are to be integrated: the newest first, a bounded number of them.
 
     Args:
         connection: outside a transaction.
+        start: days that begin before it are not looked at.
         today: a midnight in UTC; what lies before it is over.
 
     Returns:
         The organisations' days that were integrated.
     """
-    rows = await connection.fetch(statement("read_open_days"), today, _DAYS_MAX)
+    rows = await connection.fetch(statement("read_open_days"), start, today, _DAYS_MAX)
     for batch in _batches(rows):
         async with connection.transaction():
             await connection.execute(statement("lock_rollups"))

@@ -13,7 +13,7 @@ from tallystick_receiver.store.duty import Duty
 from tallystick_receiver.store.edition import Edition, recorded_edition
 from tallystick_receiver.store.events import drop_events
 from tallystick_receiver.store.forget_cumulative import forget_settled, forget_silent
-from tallystick_receiver.store.integrate import integrate_days
+from tallystick_receiver.store.integrate import Integrator
 from tallystick_receiver.store.partitions import DAY_NS, Partitions
 from tallystick_receiver.store.policies import policies_of, set_policies
 from tallystick_receiver.store.records import forget_records
@@ -53,9 +53,10 @@ def upkeep(
     database: Database, telemetry: Telemetry, plan: StoragePlan, *, seconds: float, now_ns: Callable[[], int]
 ) -> Duty:
     """The duty of the upkeep; the first round comes at once."""
+    integrator = Integrator(plan.kept.reach)
 
     async def work(connection: asyncpg.Connection) -> None:
-        telemetry.add("storage.dropped", await keep_up(connection, plan, now_ns()))
+        telemetry.add("storage.dropped", await keep_up(connection, plan, now_ns(), integrator))
 
     return Duty(
         database, name="upkeep", lock=_LOCK, seconds=seconds, statement_seconds_max=_STATEMENT_SECONDS, work=work,
@@ -63,7 +64,9 @@ def upkeep(
     )  # fmt: skip
 
 
-async def keep_up(connection: asyncpg.Connection, plan: StoragePlan, now_ns: int) -> int:
+async def keep_up(
+    connection: asyncpg.Connection, plan: StoragePlan, now_ns: int, integrator: Integrator | None = None
+) -> int:
     """One round.
 
     Its time is the receiver's or the database's, whichever is earlier: a clock that runs ahead must not drop usage.
@@ -79,7 +82,7 @@ async def keep_up(connection: asyncpg.Connection, plan: StoragePlan, now_ns: int
         await connection.execute(statement("set_chunk_interval"), plan.chunk)
     if edition is Edition.COMMUNITY:
         await set_policies(connection, policies_of(plan.kept, plan.columnstore_after))
-    await integrate_days(connection, _EPOCH + timedelta(days=today))
+    await (integrator or Integrator(plan.kept.reach)).integrate(connection, _EPOCH + timedelta(days=today))
     horizons = horizons_of(plan.kept, datetime.fromtimestamp(now_ns / 1e9, UTC))
     before = (await dropped_before(connection))["usage_collection"]
     dropped = await drop_old(connection, edition, horizons)

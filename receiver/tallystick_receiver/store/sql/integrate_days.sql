@@ -1,6 +1,5 @@
--- Figures of levels over whole days and up to each hour, from their quarters. Where a quarter has no integral, the day has
--- none.
--- Of a day whose quarters were dropped, or are being, nothing is computed: its figures stay what they are.
+-- Figures of levels over whole days, and of these up to each hour, from their quarters. Where a quarter has no integral,
+-- the day has none. Of a day whose quarters were dropped, or are being, nothing is computed: its figures stay what they are.
 -- $1 org ids and $2 their days. Index: usage_quarter_hourly_level, usage_daily_pk, usage_level_hours_pk.
 -- OFFSET 0: each day is an index scan of its own, whatever the planner thinks of it.
 WITH quarter AS (
@@ -21,9 +20,10 @@ WITH quarter AS (
     SELECT *, sum(held + integral) OVER (PARTITION BY org_id, day, dims_id ORDER BY quarter) AS until_last
     FROM gap
 ), by_hour AS MATERIALIZED (
-    SELECT org_id, day, dims_id, hour, sum(points) AS points, min(lowest) AS lowest,
-           max(highest) AS highest, min(first_ns) AS first_ns, max(last_ns) AS last_ns, max(gap_ns) AS widest_ns, bool_and(integral IS NOT NULL) AS is_known,
-           (array_agg(last ORDER BY quarter DESC))[1] AS last, (array_agg(until_last ORDER BY quarter DESC))[1] AS until_last
+    SELECT org_id, day, dims_id, hour, sum(points) AS points, min(lowest) AS lowest, max(highest) AS highest,
+           min(first_ns) AS first_ns, max(last_ns) AS last_ns, max(gap_ns) AS widest_ns,
+           bool_and(integral IS NOT NULL) AS is_known, (array_agg(last ORDER BY quarter DESC))[1] AS last,
+           (array_agg(until_last ORDER BY quarter DESC))[1] AS until_last
     FROM chained
     GROUP BY 1, 2, 3, 4
 ), by_day AS (

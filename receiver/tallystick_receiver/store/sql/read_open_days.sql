@@ -1,10 +1,13 @@
--- Organisations' days of levels that are over and whose integrals are not those of all their samples, the newest first.
--- $1 the first day that is not over, $2 organisations' days at most.
--- A look at all rows of the days whose quarters are kept: an index of them would cost the roller more.
-SELECT org_id, day, count(*) AS sets
-FROM usage_daily
-WHERE day < $1 AND last_ns IS NOT NULL AND integrated_points IS DISTINCT FROM points
-  AND day >= (SELECT dropped_before FROM usage_retention WHERE relation = 'usage_quarter_hourly')
-GROUP BY org_id, day
-ORDER BY day DESC, org_id
-LIMIT $2
+-- Organisations' days of levels whose figures are not those of all their samples, the newest first.
+-- $1/$2 window in UTC days, $3 organisations' days at most. Index: usage_daily_pk; one that knows them would cost the
+-- roller its updates in place.
+SELECT o.org_id, d.day, d.sets
+FROM usage_org o, LATERAL (
+    SELECT u.day, count(*) AS sets
+    FROM usage_daily u
+    WHERE u.org_id = o.org_id AND u.day < $2 AND u.last_ns IS NOT NULL AND u.integrated_points IS DISTINCT FROM u.points
+      AND u.day >= greatest($1::timestamptz, (SELECT dropped_before FROM usage_retention WHERE relation = 'usage_quarter_hourly'))
+    GROUP BY u.day
+) AS d
+ORDER BY d.day DESC, o.org_id
+LIMIT $3
