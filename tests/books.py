@@ -13,7 +13,7 @@ from tallystick_receiver.store.verify import verify as books_of
 
 
 def verify(url: str, *, start: datetime | None = None, end: datetime | None = None, org: str | None = None) -> Findings:
-    """What a verification finds; tests look at kinds of differences, so none may be crowded out of the described ones."""
+    """What a verification finds: every difference, so that none is crowded out by those of another kind."""
 
     async def run() -> Findings:
         async with connected(url) as connection:
