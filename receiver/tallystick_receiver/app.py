@@ -19,7 +19,7 @@ from tallystick_receiver.dashboard.session_cookie import with_session
 from tallystick_receiver.dashboard.session_routes import SessionRoutes
 from tallystick_receiver.deliver.outside import Outside
 from tallystick_receiver.deliver.ways import courier
-from tallystick_receiver.errors import InvalidQuestion, Unavailable
+from tallystick_receiver.errors import InvalidQuestion, NotLoopbackError, Unavailable
 from tallystick_receiver.horizons import Kept
 from tallystick_receiver.ingest import Ingest
 from tallystick_receiver.otlp.intake import Intake
@@ -84,10 +84,6 @@ class _Routes(Protocol):
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Register the routes."""
-
-
-class NotLoopbackError(Exception):
-    """Without keys the receiver listens on loopback only."""
 
 
 class Receiver:
