@@ -88,7 +88,7 @@ def with_database(url: str, name: str) -> str:
 
 
 def environment_of(variables: dict[str, str]) -> dict[str, str]:
-    """This process's with these; nobody of the outside is trusted, whose certificates take a tenth of a start to read."""
+    """This process's and these; nobody outside is trusted: reading certificates takes a tenth of a start."""
     return {**os.environ, "SSL_CERT_FILE": os.devnull, **variables}
 
 
