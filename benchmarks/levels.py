@@ -1,7 +1,7 @@
 """Levels over a month: 31 days of 100 organisations, one level sampled each minute and one each ten seconds.
 
 The organisation that is asked for has 200 sets of dimensions of sums beside. Quarters are made by SQL; points are there of the first and the last day, which is where ragged windows end. Asked over
-HTTP; then one sample of each organisation comes late, and its quarter is integrated again from its points.
+HTTP, in UTC, and where midnight is another full hour and where it is none; then one sample of each organisation comes late, and its quarter is integrated again from its points.
 
     python benchmarks/levels.py [--quick] [--database-url URL]     an empty database; default: an embedded server
 """
@@ -24,6 +24,7 @@ from months import ask, receiver
 from tallystick.semconv import KIND_LEVEL
 from tallystick_receiver.identity import Stream, Writer, id_of, metric_id_of, org_id_of, project_id_of
 from tallystick_receiver.ranges import QUARTER
+from tallystick_receiver.store.integrate import integrate_days
 from tallystick_receiver.store.statements import statement
 
 DAYS = 31
@@ -94,6 +95,9 @@ async def fill(url: str, orgs: int) -> None:
                max(last), max(last_ns)
         FROM usage_quarter_hourly GROUP BY 1, 2, 3
     """)
+    begun = time.perf_counter()
+    days = await integrate_days(connection, FIRST, end)
+    print(f"{days} days of organisations integrated: {time.perf_counter() - begun:.1f} s", flush=True)
     await connection.execute("SELECT brin_summarize_new_values(c.oid) FROM pg_class c JOIN pg_am a ON a.oid = c.relam"
                              " WHERE a.amname = 'brin' AND c.relkind = 'i'")  # fmt: skip
     await connection.execute("VACUUM ANALYZE")
@@ -112,6 +116,9 @@ def ask_all(url: str, times: int) -> None:
                 "one org, a month by hour": f"orgId=org-7&{month}&groupBy=hour",
                 "one org, a month with ragged ends": f"orgId=org-7&{ragged}",
                 "all orgs, a month": f"{month}",
+                "all orgs, a month by day": f"{month}&groupBy=day",
+                "all orgs, a month by day, Europe/Berlin": f"{month}&groupBy=day&tz=Europe/Berlin",
+                "all orgs, a month by day, Asia/Kathmandu": f"{month}&groupBy=day&tz=Asia/Kathmandu",
                 "all orgs, a month by org and day": f"{month}&groupBy=org,day",
             }.items():
                 few = times if name.startswith("one") else max(times // 10, 3)
