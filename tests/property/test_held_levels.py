@@ -103,14 +103,14 @@ async def _example(subject, url, data):
         await _compare(subject, org, sent, data)
     await subject.roll()
     await subject.integrate(BASE + timedelta(days=DAYS + 1))
-    await _verify(url, org)
+    await _verify(url, org, DAYS + 1)
     await _compare(subject, org, sent, data)
     await _compare(subject, org, sent, data)
 
 
-async def _verify(url, org):
+async def _verify(url, org, days=1):
     async with connected(url) as connection:
-        found = await verify(connection, start=BASE, end=BASE + timedelta(days=DAYS + 1), org=org)
+        found = await verify(connection, start=BASE, end=BASE + timedelta(days=days), org=org)
     assert found.count == 0, found.differences
 
 
