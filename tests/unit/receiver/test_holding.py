@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from tallystick_receiver.holding import Hold, LevelFigures, hold_ranges, integral_unit
+from tallystick_receiver.holding import Hold, LevelFigures, hold_ranges, integral_unit, ns_of
+from tallystick_receiver.ranges import WholeDays, whole_days
 from tallystick_receiver.readable import readable, readable_hours
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -52,6 +53,35 @@ def test_days_say_what_holds_over_the_time_from_which_on_quarters_are_kept():
     for start in (midnight, midnight - timedelta(days=9), midnight + timedelta(minutes=20)):
         lower, upper = hold_ranges(start, NOON, HOUR, midnight).days
         assert (lower, upper) == (midnight - timedelta(days=1), midnight)
+
+
+def whole_of(start, end, unit=None):
+    return WholeDays(days=whole_days(start, end, unit), cuts={})
+
+
+def test_whole_days_are_those_of_the_window_that_are_over_and_whose_quarters_are_kept():
+    midnight = NOON.replace(hour=0)
+    days = [midnight + timedelta(days=n) for n in range(5)]
+    late = Hold(seconds=3600, now_ns=ns_of(days[4]) + 7)
+    whole = whole_of(minute(5), days[4] + timedelta(hours=3))
+    assert whole.days == (days[1], days[4])
+    found = hold_ranges(minute(5), days[4] + timedelta(hours=3), late, EVER, whole)
+    assert found.whole == (days[1], days[4])
+    assert found.ragged == [
+        (minute(-60), minute(0)), (minute(15), days[1]), (days[4], days[4] + timedelta(hours=3)),
+    ]  # fmt: skip
+    found = hold_ranges(minute(5), days[4], Hold(seconds=900, now_ns=ns_of(days[4]) - 1), days[2], whole)
+    assert found.whole == (days[2], days[3])
+    assert found.ragged == [(minute(-15), minute(0)), (minute(15), days[2]), (days[3], days[4])]
+
+
+@pytest.mark.parametrize(("hours", "unit"), [(35, None), (12, "day"), (480, "hour")])
+def test_without_a_whole_day_or_with_buckets_finer_than_one_all_is_quarters(hours, unit):
+    end = NOON + timedelta(hours=hours)
+    whole = whole_of(NOON, end, unit)
+    assert whole.days[0] == whole.days[1]
+    found = hold_ranges(NOON, end, Hold(seconds=900, now_ns=ns_of(end) * 2), EVER, whole)
+    assert sum((upper - lower for lower, upper in found.ragged), timedelta()) == end - minute(-15)
 
 
 def figures(integral, covered_ns):
