@@ -92,7 +92,7 @@ async def fill(url: str, orgs: int) -> None:
     await connection.execute("""
         INSERT INTO usage_daily (org_id, day, dims_id, quantity, points, lowest, highest, last, last_ns)
         SELECT org_id, date_trunc('day', quarter, 'UTC'), dims_id, sum(quantity), sum(points), min(lowest), max(highest),
-               max(last), max(last_ns)
+               (array_agg(last ORDER BY last_ns DESC))[1], max(last_ns)
         FROM usage_quarter_hourly GROUP BY 1, 2, 3
     """)
     begun = time.perf_counter()

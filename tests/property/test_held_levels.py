@@ -76,7 +76,7 @@ groups = st.sampled_from(
 )
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=90, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_every_window_is_integrated_as_if_all_samples_had_come_in_order(real, data):
     loop, subject, url = real
@@ -97,14 +97,12 @@ async def _example(subject, url, data):
         if data.draw(st.booleans()):
             await subject.roll(data.draw(st.sampled_from([1, 2, 10**6])))
             await _verify(url, org)
-        if data.draw(st.booleans()):
-            await subject.integrate(BASE + timedelta(days=data.draw(st.integers(0, DAYS + 1))))
-            await _verify(url, org)
+        if data.draw(st.sampled_from([False, False, True])):
+            await subject.integrate(BASE + timedelta(days=data.draw(st.integers(1, DAYS + 1))))
         await _compare(subject, org, sent, data)
     await subject.roll()
     await subject.integrate(BASE + timedelta(days=DAYS + 1))
     await _verify(url, org, DAYS + 1)
-    await _compare(subject, org, sent, data)
     await _compare(subject, org, sent, data)
 
 
