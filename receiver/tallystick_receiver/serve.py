@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tallystick_receiver.app import Receiver
 from tallystick_receiver.embedded import EmbeddedPostgres
-from tallystick_receiver.heap import keep_heap_small
+from tallystick_receiver.heap import keep_collections_short, keep_heap_small
 from tallystick_receiver.settings import Settings
 from tallystick_receiver.store.database import Database
 
@@ -63,6 +63,7 @@ async def serve(settings: Settings, ready: Callable[[Receiver], None]) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     async with running(settings) as receiver:
+        keep_collections_short()
         ready(receiver)
         await stop.wait()
         _log.info("stopping")

@@ -45,7 +45,8 @@ class CostRoutes:
         question = self._desk.question(request, caller, _WORDS)
         page = page_of(request.query, question, self._desk.rows_max)
         costs = await read_costs(self._desk.database, question, self._desk.rows_max, caller.now)
-        rows = [_named(group, question) | sum_content(one) for group, one in grouped(costs.rows, question)]
+        names = question.group_by
+        rows = [dict(zip(names, group, strict=True)) | sum_content(one) for group, one in grouped(costs.rows, question)]
         rows.sort(key=_order(question))
         shown, following = cut(rows, page, _order(question))
         return answer({
@@ -126,20 +127,24 @@ def unpriced_models(models: list[CostRow], costs: Costs) -> list[dict[str, Any]]
 
 def sum_content(one: Sum) -> dict[str, Any]:
     """A sum as the API shows it; money and quantities are texts."""
+    cost = number_text(one.cost)
     return {
-        "currency": one.currency, "cost": number_text(one.cost), "listCost": number_text(one.list_cost),
-        "billedCost": number_text(one.billed_cost), "quantities": _quantities(one),
+        "currency": one.currency, "cost": cost,
+        "listCost": cost if one.list_cost is one.cost else number_text(one.list_cost),
+        "billedCost": cost if one.billed_cost is one.cost else number_text(one.billed_cost),
+        "quantities": _quantities(one),
         "unpriced": [
             {"type": metric, "unit": unit, "reason": state.value, "quantity": text_of(quantity)}
             for (metric, unit, state), quantity in sorted(one.unpriced.items())
-        ],
+        ] if one.unpriced else [],
     }  # fmt: skip
 
 
 def _quantities(one: Sum) -> list[dict[str, str]]:
+    pairs = one.quantities.items()
     return [
         {"type": metric, "unit": unit, "quantity": text_of(quantity)}
-        for (metric, unit), quantity in sorted(one.quantities.items())
+        for (metric, unit), quantity in (pairs if len(pairs) <= 1 else sorted(pairs))
     ]
 
 
@@ -177,10 +182,6 @@ def _part(group: str, question: Question) -> Callable[[CostRow], str | None]:
         return lambda row: None if row.bucket is None else bucket_text(row.bucket.astimezone(question.zone), group)
     place = question.dimensions.index(group)
     return lambda row: row.dimensions[place]
-
-
-def _named(group: tuple[object, ...], question: Question) -> dict[str, Any]:
-    return dict(zip(question.group_by, group, strict=True))
 
 
 def _order(question: Question) -> Any:  # noqa: ANN401 - a sort key

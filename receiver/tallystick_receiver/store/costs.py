@@ -214,7 +214,7 @@ async def fetch_costs(
         question.zone.key, await _metrics(connection, question), project_of(question),
         "org" in question.group_by, "project" in question.group_by, [d.key for d in dimensions],
         [d.other for d in dimensions], [d.is_resolved for d in dimensions], json.dumps(question.filters), rows_max,
-        *more,
+        ranges.user_months, *more,
     )  # fmt: skip
     return found
 
@@ -239,5 +239,8 @@ async def orgs_of(connection: asyncpg.Connection, question: Question) -> list[in
 
 
 def _row(row: asyncpg.Record) -> CostRow:
-    found = CostRow._make(row)
-    return found._replace(state=_STATES[row["state"]], dimensions=tuple(row["dimensions"]))
+    org, project, metric, unit, bucket, dimensions, state, currency, *rest, cost, list_cost, billed_cost = row
+    return CostRow(
+        org, project, metric, unit, bucket, tuple(dimensions), _STATES[state], currency, *rest, cost,
+        cost if list_cost is None else list_cost, cost if billed_cost is None else billed_cost,
+    )  # fmt: skip
