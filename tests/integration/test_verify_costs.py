@@ -21,8 +21,11 @@ CHANGES = {
     "row of nothing": ((
         "INSERT INTO usage_cost SELECT org_id, hour - interval '1 hour', dims_id, part, 0, tariff_id, quantity, cost"
         " FROM usage_cost WHERE {one}"), {"costs", "cost_months"}),
-    "total": ("UPDATE usage_cost_monthly SET quantity = quantity + 1 WHERE {one}", {"cost_months"}),
-    "lost total": ("DELETE FROM usage_cost_monthly WHERE {one}", {"cost_months"}),
+    "total": ("UPDATE usage_cost_monthly SET quantity = quantity + 1 WHERE {one}", {"cost_months", "cost_users"}),
+    "lost total": ("DELETE FROM usage_cost_monthly WHERE {one}", {"cost_months", "cost_users"}),
+    "user": ("UPDATE usage_cost_user_monthly SET quantity = quantity + 1 WHERE {one}", {"cost_users"}),
+    "amount of a user": ("UPDATE usage_cost_user_monthly SET list_cost = list_cost + 1e-12 WHERE {one}", {"cost_users"}),
+    "lost user": ("DELETE FROM usage_cost_user_monthly WHERE {one}", {"cost_users"}),
 }  # fmt: skip
 
 
@@ -46,7 +49,7 @@ def priced(start_receiver):
 
 
 def answers(receiver):
-    found = [costs(receiver, groupBy=groups)["rows"] for groups in ("month,kind", "conversation,type", "day")]
+    found = [costs(receiver, groupBy=groups)["rows"] for groups in ("month,kind", "conversation,type", "day", "user")]
     assert all(found)
     return found
 
@@ -56,7 +59,7 @@ def test_costs_agree_with_usage_and_prices_of_open_and_of_closed_months(priced, 
     found = verify(database_url)
     assert (found.count, found.differences) == (0, [])
     assert found.compared["costs"] == found.compared["amounts"] > 30
-    assert found.compared["cost_months"] >= 1
+    assert found.compared["cost_months"] == found.compared["cost_users"] >= 1
 
 
 @pytest.mark.parametrize("month", ["2026-09", "2026-10"])
@@ -65,7 +68,11 @@ def test_a_cost_changed_by_hand_is_found_and_mended_by_rebuild(priced, database_
     before = answers(priced)
     statement, checks = CHANGES[change]
     table, time = ("usage_cost_monthly", "month") if "monthly" in statement else ("usage_cost", "hour")
-    one = (f"ctid = (SELECT min(x.ctid) FROM {table} x JOIN cost_tariff USING (tariff_id)"
+    if "user_monthly" in statement:
+        table, tariff = "usage_cost_user_monthly", ""
+    else:
+        tariff = "JOIN cost_tariff USING (tariff_id)"
+    one = (f"ctid = (SELECT min(x.ctid) FROM {table} x {tariff}"
            f" WHERE date_trunc('month', {time}, 'UTC') = '{month}-01Z' AND state = 'priced')")  # fmt: skip
     sql(database_url, statement.format(one=one))
     window = {"start": datetime(2026, 9, 1, tzinfo=UTC), "end": datetime(2026, 11, 1, tzinfo=UTC)}
