@@ -36,7 +36,7 @@ COMMENT ON COLUMN usage_cost_user_monthly.attributes IS 'the user, or that a lim
 
 INSERT INTO usage_cost_user_monthly
 SELECT m.org_id, m.month, g.user_id, t.state, t.currency, m.is_adjustment, any_value(g.project_id), any_value(g.metric),
-       any_value(g.unit), any_value(g.grade), any_value(cost_user(g.attributes)), sum(m.quantity),
+       any_value(g.unit), any_value(g.grade), cost_user(any_value(g.attributes)), sum(m.quantity),
        sum(m.quantity * t.price), sum(m.quantity * t.list_price), sum(m.quantity * t.billed_price)
 FROM usage_cost_monthly m
 JOIN cost_group g ON g.org_id = m.org_id AND g.group_id = m.group_id

@@ -36,7 +36,7 @@ WITH booked AS MATERIALIZED (
     INSERT INTO usage_cost_user_monthly AS m (org_id, month, user_id, state, currency, is_adjustment, project_id, metric,
                                               unit, grade, attributes, quantity, cost, list_cost, billed_cost)
     SELECT $1, $11, g.user_id, t.state, t.currency, true, any_value(g.project_id), any_value(g.metric), any_value(g.unit),
-           any_value(g.grade), any_value(cost_user(g.attributes)), sum(d.quantity), sum(d.quantity * t.price),
+           any_value(g.grade), cost_user(any_value(g.attributes)), sum(d.quantity), sum(d.quantity * t.price),
            sum(d.quantity * t.list_price), sum(d.quantity * t.billed_price)
     FROM total d
     JOIN cost_group g ON g.org_id = $1 AND g.group_id = d.group_id

@@ -3,7 +3,7 @@
 INSERT INTO usage_cost_user_monthly (org_id, month, user_id, state, currency, is_adjustment, project_id, metric, unit,
                                      grade, attributes, quantity, cost, list_cost, billed_cost)
 SELECT m.org_id, m.month, g.user_id, t.state, t.currency, m.is_adjustment, any_value(g.project_id), any_value(g.metric),
-       any_value(g.unit), any_value(g.grade), any_value(cost_user(g.attributes)), sum(m.quantity),
+       any_value(g.unit), any_value(g.grade), cost_user(any_value(g.attributes)), sum(m.quantity),
        sum(m.quantity * t.price), sum(m.quantity * t.list_price), sum(m.quantity * t.billed_price)
 FROM usage_org o
 JOIN usage_cost_monthly m ON m.org_id = o.org_id AND m.month >= $1 AND m.month < $2

@@ -4,7 +4,7 @@
 -- Index: usage_cost_monthly_pk, cost_group_pk, cost_tariff_pk, usage_cost_user_monthly_key.
 WITH totals AS (
     SELECT m.org_id, g.user_id, t.state, t.currency, m.is_adjustment, any_value(g.project_id) AS project_id,
-           any_value(g.metric) AS metric, any_value(cost_user(g.attributes)) AS attributes, sum(m.quantity) AS quantity,
+           any_value(g.metric) AS metric, cost_user(any_value(g.attributes)) AS attributes, sum(m.quantity) AS quantity,
            ARRAY[sum(m.quantity * t.price), sum(m.quantity * t.list_price), sum(m.quantity * t.billed_price)] AS amounts
     FROM usage_org o
     JOIN usage_cost_monthly m ON m.org_id = o.org_id AND m.month >= $1 AND m.month < $2
