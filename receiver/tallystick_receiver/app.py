@@ -288,7 +288,8 @@ def storage_plan(settings: Settings) -> StoragePlan:
     return StoragePlan(
         kept=Kept(
             late_seconds=settings.late_seconds_max, points_days=settings.keep_points_days,
-            hourly_days=settings.keep_hourly_days, daily_days=settings.keep_daily_days, cost_days=settings.keep_cost_days,
+            hourly_days=settings.keep_hourly_days, daily_days=settings.keep_daily_days,
+            cost_days=settings.keep_cost_days,
         ),
         chunk=timedelta(hours=settings.points_chunk_hours),
         columnstore_after=timedelta(days=settings.columnstore_after_days),

@@ -103,7 +103,7 @@ def hours_of(start: datetime, end: datetime) -> tuple[datetime, datetime]:
 
 @dataclass(frozen=True, slots=True)
 class CostRanges:
-    """Where a window is read: half-open ranges of hours, and whole months of UTC from their totals, or those by user."""
+    """Where a window is read: half-open ranges of hours, and whole months of UTC from totals, or from those by user."""
 
     hours: list[Range]
     months: list[datetime]

@@ -52,6 +52,11 @@ class Key(NamedTuple):
         """Whether its quantity is tokens."""
         return self.kind in _TOKENS
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is all of a day together."""
+        return self.model is None and self.kind is None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
@@ -226,7 +231,7 @@ def _lump(
 
     Such a day has one more key, of all models and kinds, that holds both costs; quantities stay where they are.
     """
-    whole = {key for key, side in theirs.items() if (key.model, key.kind) == (None, None) and side.cost and key.day in costed}
+    whole = {key for key, side in theirs.items() if key.is_whole and side.cost and key.day in costed}
     if not whole:
         return ours, whole
     days = {key.day for key in whole}

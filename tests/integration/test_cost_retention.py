@@ -18,8 +18,10 @@ from tallystick_receiver.store.upkeep import StoragePlan, keep_up
 
 pytestmark = pytest.mark.editions
 MONTHS = ("2026-08", "2026-09", "2026-10")
-COUNTS = ("SELECT (SELECT count(*) FROM usage_cost), (SELECT count(*) FROM cost_line), (SELECT count(*) FROM cost_tariff)"
-          ", (SELECT count(*) FROM usage_cost WHERE hour < '2026-10-01Z')")  # fmt: skip
+COUNTS = """
+    SELECT (SELECT count(*) FROM usage_cost), (SELECT count(*) FROM cost_line), (SELECT count(*) FROM cost_tariff),
+           (SELECT count(*) FROM usage_cost WHERE hour < '2026-10-01Z')
+"""
 WHOLE = {"from_": "2026-08-01", "to": "2026-11-01"}
 
 
@@ -32,7 +34,8 @@ def priced(start_receiver, database_url):
     """Three months, each with a user and a price of its own; the first two are closed, August with an adjustment."""
     receiver = start_receiver(*PATIENT)
     for n, month in enumerate(MONTHS):
-        card(receiver, "openai", "gpt-5", prices={"input_uncached": f"{n + 1}.25"}, validFrom=f"{month}-01", replace=True)
+        prices = {"input_uncached": f"{n + 1}.25"}
+        card(receiver, "openai", "gpt-5", prices=prices, validFrom=f"{month}-01", replace=True)
         use(receiver, {"input_uncached": 1003, "audio": 5}, user(month), f"{month}-02T10:00:00")
     costs(receiver)
     close(receiver, "2026-08")
@@ -131,9 +134,9 @@ def test_upkeep_drops_costs_by_their_setting_never_before_the_hours(priced, data
         return await connection.fetchval("SELECT count(*) FROM usage_cost WHERE hour < '2026-09-01Z'")
 
     async def work(connection: asyncpg.Connection):
-        return [await kept(connection, **days) for days in (
-            {"hourly_days": 1, "cost_days": 0}, {"hourly_days": 4000, "cost_days": 1}, {"hourly_days": 1, "cost_days": 1},
-        )]  # fmt: skip
+        return [
+            await kept(connection, hourly_days=hourly, cost_days=cost) for hourly, cost in ((1, 0), (4000, 1), (1, 1))
+        ]
 
     priced.stop()
     assert run(database_url, work) == [3, 3, 0]

@@ -24,7 +24,7 @@ CHANGES = {
     "total": ("UPDATE usage_cost_monthly SET quantity = quantity + 1 WHERE {one}", {"cost_months", "cost_users"}),
     "lost total": ("DELETE FROM usage_cost_monthly WHERE {one}", {"cost_months", "cost_users"}),
     "user": ("UPDATE usage_cost_user_monthly SET quantity = quantity + 1 WHERE {one}", {"cost_users"}),
-    "amount of a user": ("UPDATE usage_cost_user_monthly SET list_cost = list_cost + 1e-12 WHERE {one}", {"cost_users"}),
+    "amount of a user": ("UPDATE usage_cost_user_monthly SET list_cost = list_cost + 1 WHERE {one}", {"cost_users"}),
     "lost user": ("DELETE FROM usage_cost_user_monthly WHERE {one}", {"cost_users"}),
 }  # fmt: skip
 

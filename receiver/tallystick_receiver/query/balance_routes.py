@@ -100,7 +100,7 @@ class BalanceRoutes:
                 _, is_new = await open_account(connection, account, says_hour=says_time)
                 kept_from = (await dropped_before(connection))["usage_cost"]
                 if is_new and opened < kept_from:
-                    raise InvalidQuestion(f"openedAt is before {kept_from.date()}, from when on cost by the hour is kept")
+                    raise InvalidQuestion(f"openedAt is before {kept_from.date()}: cost by hour is kept since")
                 found = await read_balances(
                     connection, org=subject[0], subject_type=subject[1], subject=subject[2], after=None, limit=1
                 )

@@ -54,8 +54,8 @@ from tallystick_receiver.store.rates import (
 if TYPE_CHECKING:
     import asyncpg
 
-    from tallystick_receiver.definitions import SeenMetric
     from tallystick_receiver.access import Gate
+    from tallystick_receiver.definitions import SeenMetric
     from tallystick_receiver.store.database import Database
 
 RATES_MAX: Final = 5000

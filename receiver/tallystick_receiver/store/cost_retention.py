@@ -1,7 +1,7 @@
 """Dropping rows of cost that are kept no longer; what months cost stays in their totals.
 
-Nothing goes that a correction may need: a month goes whole, when it is closed, nothing of it waits to be priced, and the
-rollups that it was priced from are gone. Nor does what a balance is reckoned from.
+Nothing goes that a correction may need: a month goes whole, when it is closed, nothing of it waits to be priced, and
+the rollups that it was priced from are gone. Nor does what a balance is reckoned from.
 """
 
 from __future__ import annotations

@@ -260,8 +260,8 @@ async def orgs_of(connection: asyncpg.Connection, question: Question) -> list[in
 
 
 def _row(row: asyncpg.Record) -> CostRow:
-    org, project, metric, unit, bucket, dimensions, state, currency, *rest, cost, list_cost, billed_cost = row
-    return CostRow(
-        org, project, metric, unit, bucket, tuple(dimensions), _STATES[state], currency, *rest, cost,
+    org, project, metric, unit, bucket, dimensions, state, *rest, cost, list_cost, billed_cost = row
+    return CostRow._make((
+        org, project, metric, unit, bucket, tuple(dimensions), _STATES[state], *rest, cost,
         cost if list_cost is None else list_cost, cost if billed_cost is None else billed_cost,
-    )  # fmt: skip
+    ))  # fmt: skip
