@@ -11,6 +11,8 @@ from otlp import get, send
 from pricing import PATIENT, attributes_of, card, costs, rate, use
 from waiting import wait_until
 
+from tallystick_receiver.store.migrate import migrate
+
 USER = attributes_of("openai", "gpt-5", **{"user.id": "u1", "gen_ai.conversation.id": "c1"})
 CHANGES = {
     "quantity": ("UPDATE usage_cost SET quantity = quantity + 1, cost = cost * (quantity + 1) / quantity WHERE {one}",
@@ -84,6 +86,31 @@ def test_a_cost_changed_by_hand_is_found_and_mended_by_rebuild(priced, database_
     after = answers(priced)
     assert verify(database_url, **window).count == 0
     assert after == before
+
+
+def test_a_database_from_before_there_were_totals_by_user_gets_them(priced, database_url):
+    priced.stop()
+    users = "SELECT * FROM usage_cost_user_monthly ORDER BY user_id, month, state, currency, is_adjustment"
+
+    async def again():
+        connection = await asyncpg.connect(database_url)
+        before = await connection.fetch(users)
+        await connection.execute(
+            """
+            DROP TABLE usage_cost_user_monthly;
+            ALTER TABLE cost_group DROP COLUMN user_id;
+            DROP FUNCTION cost_user;
+            DELETE FROM schema_migration WHERE name = 'total_costs_by_user'
+            """
+        )
+        assert [m.name for m in await migrate(connection)] == ["total_costs_by_user"]
+        after = await connection.fetch(users)
+        await connection.close()
+        return before, after
+
+    before, after = asyncio.run(again())
+    assert before == after and len(after) > 5
+    assert verify(database_url).count == 0
 
 
 def test_rebuilding_while_usage_is_priced_leaves_books_that_agree(priced, database_url):
