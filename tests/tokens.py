@@ -22,6 +22,8 @@ MODELS = {
 }
 """The last one has no price."""
 KINDS = {"input_uncached": 40_000, "cache_read": 90_000, "output": 9_000}
+IDLE, UNPRICED = 2, 3
+"""So many days ago nothing was used, and nothing that has a price."""
 USERS = {
     "acme": ("ann", "bob", "cy", "dora", "eli", "whale"), "globex": ("fay", "gus", "hana"), "initech": ("ivo", "jo"),
 }  # fmt: skip
@@ -61,10 +63,12 @@ class Tokens:
             yield merged(export_request(points, resource=sender.resource), sender.announcement(day, end, tally))
 
     def _points(self, chance, day, end):
+        back = self.days - day
         for org, users in self.users.items():
             for place, user in enumerate((*users, None)):
                 scale = (40 if user == "whale" else 1) * (0.4 if day % 7 in (5, 6) else 1) * (1 + day / 200)
-                for model in (list(MODELS)[place % 3], *(["house-llama"] if user == "bob" else [])):
+                models = (list(MODELS)[place % 3], *(["house-llama"] if user == "bob" else []))
+                for model in [] if back == IDLE else ["house-llama"] if back == UNPRICED else models:
                     attributes = {
                         "org.id": org, "project.id": PROJECTS[place % 3], "app.feature": FEATURES[place % 3],
                         "gen_ai.provider.name": MODELS[model][0], "gen_ai.response.model": model,

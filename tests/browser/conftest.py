@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 import pytest
 import pytest_asyncio
 from cached import CACHE, INSTALL_SECONDS, install
-from conftest import ReceiverProcess, fresh_database
+from conftest import ReceiverProcess, fresh_database, run_cli
 from fault.actors import Postgres
 from months import Months
 from otlp import export
 from servers import Missing
+from tokens import PRICED, priced
 
 playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
 
@@ -56,6 +57,12 @@ class Visit:
 
     async def settled(self):
         await self.page.wait_for_function(SETTLED)
+
+    async def sign_in(self, url, key):
+        """Open a page, and enter a key where it asks for one."""
+        await self.page.goto(url)
+        await self.page.fill("input[name=key]", key)
+        await self.page.press("input[name=key]", "Enter")
 
     async def figures(self, selector):
         """Exact quantities by what they are of: the attribute is the text that the API sent, `None` is unknown."""
@@ -98,6 +105,61 @@ def platform_url(template) -> Iterator[str]:
             reply = export(receiver.url, request)
             assert (reply.status, reply.rejected) == (200, 0), reply.body
         yield receiver.url
+        receiver.close()
+
+
+@pytest.fixture(scope="session")
+def costs_url(template) -> Iterator[str]:
+    """A receiver with weeks of tokens in two currencies, for tests that change nothing."""
+    with fresh_database(template) as url:
+        receiver = ReceiverProcess(["--database-url", url, *PRICED], {})
+        priced(receiver)
+        yield receiver.url
+        receiver.close()
+
+
+@pytest.fixture(scope="session")
+def empty_url(template) -> Iterator[str]:
+    """A receiver that knows nothing, for tests that change nothing."""
+    with fresh_database(template) as url:
+        receiver = ReceiverProcess(["--database-url", url], {})
+        yield receiver.url
+        receiver.close()
+
+
+@pytest.fixture(scope="session")
+def playground(template) -> Iterator[str]:
+    """A receiver for tests that add metrics and senders of names that no other test has."""
+    with fresh_database(template) as url:
+        receiver = ReceiverProcess(["--database-url", url], {})
+        yield receiver.url
+        receiver.close()
+
+
+@dataclass
+class Secured:
+    """A receiver with keys and the usage of two organisations."""
+
+    url: str
+    database_url: str
+
+    def key(self, name, scope, *options):
+        """A new key's text."""
+        made = ("--name", name, "--scope", scope, *options, "--database-url", self.database_url)
+        return next(word for word in run_cli("keys", "create", *made).stdout.split() if word.startswith("tsk_"))
+
+
+@pytest.fixture(scope="session")
+def secured(template) -> Iterator[Secured]:
+    """Shared: a test makes the keys that it needs, and touches no other."""
+    with fresh_database(template) as url:
+        secured = Secured("", url)
+        agent = secured.key("agent", "ingest")
+        receiver = ReceiverProcess(["--database-url", url], {})
+        for request in Months(hours=3, orgs={"acme": ("web",), "globex": ("search",)}).requests():
+            assert export(receiver.url, request, agent).status == 200
+        secured.url = receiver.url
+        yield secured
         receiver.close()
 
 

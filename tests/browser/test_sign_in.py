@@ -1,37 +1,11 @@
 """Signing in with a key, and what a key may see."""
 
-import pytest
 from conftest import run_cli
-from months import Months
-from otlp import export
-
-ORGS = {"acme": ("web",), "globex": ("search",)}
-
-
-@pytest.fixture
-async def secured(start_receiver, database_url, in_thread):
-    """(url, make a key) of a receiver with keys."""
-
-    def key(name, scope, *options):
-        done = run_cli("keys", "create", "--name", name, "--scope", scope, *options, "--database-url", database_url)
-        return next(word for word in done.stdout.split() if word.startswith("tsk_"))
-
-    ingest = await in_thread(key, "agent", "ingest")
-    receiver = await in_thread(start_receiver)
-    for request in Months(hours=3, orgs=ORGS).requests():
-        assert (await in_thread(export, receiver.url, request, ingest)).status == 200
-    return receiver.url, key, ingest
-
-
-async def sign_in(visit, url, key):
-    await visit.page.goto(url)
-    await visit.page.fill("input[name=key]", key)
-    await visit.page.press("input[name=key]", "Enter")
 
 
 async def test_a_key_opens_the_page_and_signing_out_closes_it(visit, secured, in_thread):
-    url, key, _ = secured
-    await sign_in(visit, f"{url}/?range=7d", await in_thread(key, "reader", "read"))
+    url = secured.url
+    await visit.sign_in(f"{url}/?range=7d", await in_thread(secured.key, "reader", "read"))
     await visit.page.wait_for_selector("[data-group=globex]")
     (cookie,) = await visit.page.context.cookies()
     assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
@@ -44,8 +18,8 @@ async def test_a_key_opens_the_page_and_signing_out_closes_it(visit, secured, in
 
 
 async def test_a_key_of_one_organisation_sees_that_one_only(visit, secured, in_thread):
-    url, key, _ = secured
-    await sign_in(visit, f"{url}/?range=7d&by=org", await in_thread(key, "acme", "read", "--org", "acme"))
+    url = secured.url
+    await visit.sign_in(f"{url}/?range=7d&by=org", await in_thread(secured.key, "acme", "read", "--org", "acme"))
     await visit.page.wait_for_selector("[data-group=acme]")
     assert await visit.page.inner_text(".fixed b") == "acme"
     assert "globex" not in await visit.page.content()
@@ -57,22 +31,21 @@ async def test_a_key_of_one_organisation_sees_that_one_only(visit, secured, in_t
     await visit.page.wait_for_selector("[data-group=web]")
 
 
-async def test_wrong_keys_are_told_why(visit, secured):
-    url, _, ingest = secured
-    await sign_in(visit, url, "tsk_no_such")
+async def test_wrong_keys_are_told_why(visit, secured, in_thread):
+    await visit.sign_in(secured.url, "tsk_no_such")
     await visit.page.wait_for_selector("text=This key is not known")
-    await visit.page.fill("input[name=key]", ingest)
+    await visit.page.fill("input[name=key]", await in_thread(secured.key, "writer", "ingest"))
     await visit.page.press("input[name=key]", "Enter")
     await visit.page.wait_for_selector("text=it needs the scope read or admin")
     assert len(visit.complaints) == 2
     visit.complaints.clear()
 
 
-async def test_a_revoked_key_ends_the_session(visit, secured, database_url, in_thread):
-    url, key, _ = secured
-    text = await in_thread(key, "reader", "read")
-    await sign_in(visit, f"{url}/?range=7d", text)
+async def test_a_revoked_key_ends_the_session(visit, secured, in_thread):
+    url = secured.url
+    text = await in_thread(secured.key, "reader", "read")
+    await visit.sign_in(f"{url}/?range=7d", text)
     await visit.page.wait_for_selector("[data-group=globex]")
-    await in_thread(run_cli, "keys", "revoke", text.split("_")[1], "--database-url", database_url)
+    await in_thread(run_cli, "keys", "revoke", text.split("_")[1], "--database-url", secured.database_url)
     await visit.page.wait_for_selector("text=The session has ended")
     visit.complaints.clear()

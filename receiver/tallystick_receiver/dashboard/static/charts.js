@@ -142,6 +142,7 @@ function layoutOf({ range, bucket, unit }) {
       linecolor: line,
       tickcolor: line,
       hoverformat: HOVERED[bucket],
+      ...daysOf(range, bucket),
     },
     yaxis: {
       fixedrange: true,
@@ -153,6 +154,13 @@ function layoutOf({ range, bucket, unit }) {
       nticks: 5,
     },
   };
+}
+
+/** Days are named in their middle, each where there are few. */
+function daysOf([start, end], bucket) {
+  if (bucket !== "day") return {};
+  const days = (Date.parse(end) - Date.parse(start)) / WIDTHS.day;
+  return { ticklabelmode: "period", ...(days <= 10 ? { dtick: WIDTHS.day, tickformat: "%-d\n%b %Y" } : {}) };
 }
 
 const localTime = (tz) => (time) => timeIn(tz, time).replace(" ", "T");

@@ -58,8 +58,7 @@ export function ratesTable({ rates, hasMore, used }, state) {
     h(
       "tr",
       { "data-key": rate.id, "data-rate": rate.id },
-      h("th", { scope: "row" }, rate.metricKey),
-      h("td", { class: "detail" }, whatOf(rate)),
+      h("th", { scope: "row" }, rate.metricKey, h("span", { class: "of" }, whatOf(rate))),
       h("td", { class: "number", "data-price": rate.price }, priceText(rate)),
       h("td", {}, rate.validFrom ? timeIn(state.tz, new Date(rate.validFrom)) : "always"),
       h("td", {}, rate.validTo ? timeIn(state.tz, new Date(rate.validTo)) : "further notice"),
@@ -68,7 +67,7 @@ export function ratesTable({ rates, hasMore, used }, state) {
       h("td", {}, rate.orgId ?? "all"),
     ),
   );
-  const columns = ["Metric", "Of what", "Price", "Valid from", "Until", "Source", "Checked on", "For"];
+  const columns = ["Of what", "Price", "Valid from", "Until", "Source", "Checked on", "For"];
   return h(
     "section",
     { "data-key": "rates", "aria-labelledby": "rates" },

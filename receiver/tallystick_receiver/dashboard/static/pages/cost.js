@@ -108,8 +108,8 @@ function page(scene, currencies) {
     ),
     filters(state, { go: context.go, known: namesOf(scene), fixedOrg: context.session.orgId }),
     completeness(all.completeness, state, context.link({ page: "health" })),
-    scene.now - priced > 2 * HOUR && priced < period.end
-      ? h("p", { class: "trouble", "data-key": "waits" }, "Older usage waits to be priced; the amounts below still grow.")
+    scene.currency !== null && scene.now - priced > 2 * HOUR && priced < period.end
+      ? h("p", { class: "hint", "data-key": "waits" }, "Older usage waits to be priced: the amounts below still change.")
       : null,
     scene.currency === null ? unknownCost(scene) : figures(scene, currencies),
   ];
@@ -155,7 +155,7 @@ function figures(scene, currencies) {
   const subjects = top.subjects.find((one) => one.currency === currency);
   const rows = top.rows.filter((row) => row.currency === currency);
   const unattributed = top.unattributed.find((one) => one.currency === currency);
-  const who = groups.map(groupName).join(" / ");
+  const who = groupName(by);
   const stacked = new Set(series.filter(({ isRest }) => !isRest).map(({ name }) => name));
   const others = subjects ? sum([subjects.cost, ...rows.map(({ cost }) => negative(cost))]) : null;
   const name = (row) => nameOf(row, groups);
