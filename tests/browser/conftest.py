@@ -14,7 +14,8 @@ from cached import CACHE, INSTALL_SECONDS, install
 from conftest import ReceiverProcess, fresh_database, run_cli
 from fault.actors import Postgres
 from months import Months
-from otlp import export
+from otlp import export, send
+from pricing import QUICK
 from servers import Missing
 from tokens import PRICED, priced
 
@@ -22,6 +23,8 @@ playwright = pytest.importorskip("playwright.async_api", reason="playwright is n
 
 WAIT_MILLISECONDS = 60_000
 HOURS = 50
+LINES = {"queries.executed": "40000", "logs.ingested.bytes": "900000000000", "webhooks.delivered": "2000.5"}
+"""Thresholds of acme."""
 AXE = "axe-core@4.14.1"
 SETTLED = "() => document.querySelector('main[aria-busy=false] h1') !== null"
 
@@ -85,25 +88,50 @@ async def chromium() -> AsyncIterator[playwright.Browser]:
         await browser.close()
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def window(chromium) -> AsyncIterator[playwright.BrowserContext]:
+    """Where tabs share what they have loaded already."""
+    context = await _window(chromium)
+    yield context
+    await context.close()
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def visit(chromium) -> AsyncIterator[Visit]:
+async def visit(window) -> AsyncIterator[Visit]:
     """A fresh tab; in the end it must not have complained (a test may clear what it provoked)."""
-    context = await chromium.new_context(timezone_id="Europe/Berlin", locale="en-GB")
-    context.set_default_timeout(WAIT_MILLISECONDS)
+    found = Visit(await window.new_page())
+    yield found
+    await found.page.close()
+    assert found.complaints == []
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def stranger(chromium) -> AsyncIterator[Visit]:
+    """The same in a window of its own, for who signs in (cookies of all ports of a host are one) or chooses colours."""
+    context = await _window(chromium)
     found = Visit(await context.new_page())
     yield found
     await context.close()
     assert found.complaints == []
 
 
+async def _window(chromium):
+    context = await chromium.new_context(timezone_id="Europe/Berlin", locale="en-GB")
+    context.set_default_timeout(WAIT_MILLISECONDS)
+    return context
+
+
 @pytest.fixture(scope="session")
 def platform_url(template) -> Iterator[str]:
-    """A receiver with some days of usage, for tests that change nothing."""
+    """A receiver with some days of usage and a few thresholds, for tests that change nothing."""
     with fresh_database(template) as url:
         receiver = ReceiverProcess(["--database-url", url], {})
         for request in Months(hours=HOURS).requests():
             reply = export(receiver.url, request)
             assert (reply.status, reply.rejected) == (200, 0), reply.body
+        for key, line in LINES.items():
+            fields = {"metricKey": key, "subjectType": "org", "subjectId": "acme", "threshold": line}
+            assert send("POST", f"{receiver.url}/api/v1/thresholds", fields).status == 201
         yield receiver.url
         receiver.close()
 
@@ -128,11 +156,11 @@ def empty_url(template) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def playground(template) -> Iterator[str]:
-    """A receiver for tests that add metrics and senders of names that no other test has."""
+def playground(template) -> Iterator[ReceiverProcess]:
+    """A receiver for tests that add metrics, senders and organisations of names that no other test has."""
     with fresh_database(template) as url:
-        receiver = ReceiverProcess(["--database-url", url], {})
-        yield receiver.url
+        receiver = ReceiverProcess(["--database-url", url, *QUICK], {})
+        yield receiver
         receiver.close()
 
 

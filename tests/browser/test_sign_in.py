@@ -3,49 +3,49 @@
 from conftest import run_cli
 
 
-async def test_a_key_opens_the_page_and_signing_out_closes_it(visit, secured, in_thread):
+async def test_a_key_opens_the_page_and_signing_out_closes_it(stranger, secured, in_thread):
     url = secured.url
-    await visit.sign_in(f"{url}/?range=7d", await in_thread(secured.key, "reader", "read"))
-    await visit.page.wait_for_selector("[data-group=globex]")
-    (cookie,) = await visit.page.context.cookies()
+    await stranger.sign_in(f"{url}/?range=7d", await in_thread(secured.key, "reader", "read"))
+    await stranger.page.wait_for_selector("[data-group=globex]")
+    (cookie,) = await stranger.page.context.cookies()
     assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
     assert "tsk_" not in cookie["value"]
-    await visit.page.reload()
-    await visit.page.wait_for_selector("[data-group=globex]")
-    await visit.page.click("text=Sign out")
-    await visit.page.wait_for_selector("input[name=key]")
-    assert await visit.page.context.cookies() == []
+    await stranger.page.reload()
+    await stranger.page.wait_for_selector("[data-group=globex]")
+    await stranger.page.click("text=Sign out")
+    await stranger.page.wait_for_selector("input[name=key]")
+    assert await stranger.page.context.cookies() == []
 
 
-async def test_a_key_of_one_organisation_sees_that_one_only(visit, secured, in_thread):
+async def test_a_key_of_one_organisation_sees_that_one_only(stranger, secured, in_thread):
     url = secured.url
-    await visit.sign_in(f"{url}/?range=7d&by=org", await in_thread(secured.key, "acme", "read", "--org", "acme"))
-    await visit.page.wait_for_selector("[data-group=acme]")
-    assert await visit.page.inner_text(".fixed b") == "acme"
-    assert "globex" not in await visit.page.content()
-    await visit.page.goto(f"{url}/?range=7d&org=globex")
-    await visit.page.wait_for_selector(".panel.denied")
-    assert all("403" in complaint for complaint in visit.complaints)
-    visit.complaints.clear()
-    await visit.page.click("text=Show what this key may see")
-    await visit.page.wait_for_selector("[data-group=web]")
+    await stranger.sign_in(f"{url}/?range=7d&by=org", await in_thread(secured.key, "acme", "read", "--org", "acme"))
+    await stranger.page.wait_for_selector("[data-group=acme]")
+    assert await stranger.page.inner_text(".fixed b") == "acme"
+    assert "globex" not in await stranger.page.content()
+    await stranger.page.goto(f"{url}/?range=7d&org=globex")
+    await stranger.page.wait_for_selector(".panel.denied")
+    assert all("403" in complaint for complaint in stranger.complaints)
+    stranger.complaints.clear()
+    await stranger.page.click("text=Show what this key may see")
+    await stranger.page.wait_for_selector("[data-group=web]")
 
 
-async def test_wrong_keys_are_told_why(visit, secured, in_thread):
-    await visit.sign_in(secured.url, "tsk_no_such")
-    await visit.page.wait_for_selector("text=This key is not known")
-    await visit.page.fill("input[name=key]", await in_thread(secured.key, "writer", "ingest"))
-    await visit.page.press("input[name=key]", "Enter")
-    await visit.page.wait_for_selector("text=it needs the scope read or admin")
-    assert len(visit.complaints) == 2
-    visit.complaints.clear()
+async def test_wrong_keys_are_told_why(stranger, secured, in_thread):
+    await stranger.sign_in(secured.url, "tsk_no_such")
+    await stranger.page.wait_for_selector("text=This key is not known")
+    await stranger.page.fill("input[name=key]", await in_thread(secured.key, "writer", "ingest"))
+    await stranger.page.press("input[name=key]", "Enter")
+    await stranger.page.wait_for_selector("text=it needs the scope read or admin")
+    assert len(stranger.complaints) == 2
+    stranger.complaints.clear()
 
 
-async def test_a_revoked_key_ends_the_session(visit, secured, in_thread):
+async def test_a_revoked_key_ends_the_session(stranger, secured, in_thread):
     url = secured.url
     text = await in_thread(secured.key, "reader", "read")
-    await visit.sign_in(f"{url}/?range=7d", text)
-    await visit.page.wait_for_selector("[data-group=globex]")
+    await stranger.sign_in(f"{url}/?range=7d", text)
+    await stranger.page.wait_for_selector("[data-group=globex]")
     await in_thread(run_cli, "keys", "revoke", text.split("_")[1], "--database-url", secured.database_url)
-    await visit.page.wait_for_selector("text=The session has ended")
-    visit.complaints.clear()
+    await stranger.page.wait_for_selector("text=The session has ended")
+    stranger.complaints.clear()

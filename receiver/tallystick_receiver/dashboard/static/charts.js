@@ -71,7 +71,12 @@ export async function drawOutlook(element, { times, values, forecast, end, unit,
   const spent = values.at(-1);
   const line = (more) => ({ type: "scatter", mode: "lines", hovertemplate: "%{customdata}", ...more });
   const ahead = (text, more) =>
-    line({ x: [now, last], y: [Number(spent), Number(text)], customdata: [exact(spent, unit), exact(text, unit)], ...more });
+    line({
+      x: [now, last],
+      y: [Number(spent), Number(text)],
+      customdata: [exact(spent, unit), exact(text, unit)],
+      ...more,
+    });
   const band =
     forecast.low === null
       ? []

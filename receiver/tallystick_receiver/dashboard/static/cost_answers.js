@@ -69,7 +69,8 @@ export async function stackOf(scene, asked) {
     const left = sum([total, ...known.map(negative)]);
     return Number(left) === 0 && known.length ? null : left;
   });
-  if (rest.some((one) => one !== null)) series.push({ name: series.length ? "everything else" : "all", isRest: true, values: rest });
+  if (rest.some((one) => one !== null))
+    series.push({ name: series.length ? "everything else" : "all", isRest: true, values: rest });
   return series;
 }
 

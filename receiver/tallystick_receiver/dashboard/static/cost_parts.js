@@ -15,11 +15,7 @@ const PERCENTILES = ["p50", "p90", "p95", "p99"];
 /** An amount. What was used and has no price looks neither like nothing nor like what nobody knows. */
 export function amount(text, currency, { of = null, isUnpriced = false, isApart = false } = {}) {
   if (text === null && isUnpriced)
-    return h(
-      "span",
-      { class: "q unpriced", title: "used, but nobody said what it costs", "data-of": of },
-      "no price",
-    );
+    return h("span", { class: "q unpriced", title: "used, but nobody said what it costs", "data-of": of }, "no price");
   return quantity(text, currency ?? "", { of, isApart });
 }
 
@@ -38,7 +34,11 @@ export function tile(name, figure, ...beside) {
     { "data-key": name, class: "tile still" },
     h("span", { class: "name" }, name),
     h("span", { class: "figure" }, figure),
-    h("span", { class: "beside" }, beside.filter(Boolean).map((one) => h("span", {}, one))),
+    h(
+      "span",
+      { class: "beside" },
+      beside.filter(Boolean).map((one) => h("span", {}, one)),
+    ),
   );
 }
 
@@ -77,7 +77,12 @@ export function costliest({ heading, rows, currency, subjects, total, unattribut
     below.push(summary("others", `${subjects.count - rows.length} others`, amount(total.others, currency)));
   if (unattributed && unattributed.cost !== null)
     below.push(
-      summary("nobody", "not known whose", amount(unattributed.cost, currency, { of: "(nobody)" }), part(unattributed.share)),
+      summary(
+        "nobody",
+        "not known whose",
+        amount(unattributed.cost, currency, { of: "(nobody)" }),
+        part(unattributed.share),
+      ),
     );
   return table(
     `Cost by ${heading.toLowerCase()}`,
@@ -110,7 +115,8 @@ function growthOf(text) {
     return h("span", { class: "growth none", title: "it cost nothing in the four weeks before" }, "new");
   const percent = 100 * Number(text);
   const direction = Math.abs(percent) < 0.05 ? "same" : percent > 0 ? "up" : "down";
-  const size = Math.abs(percent) < 10 ? Math.abs(percent).toFixed(1) : Math.round(Math.abs(percent)).toLocaleString("en");
+  const size =
+    Math.abs(percent) < 10 ? Math.abs(percent).toFixed(1) : Math.round(Math.abs(percent)).toLocaleString("en");
   return h(
     "span",
     { class: `growth ${direction}`, title: text },
@@ -152,7 +158,8 @@ export function spread(found, currency, who) {
 
 function lorenz(points) {
   if (points.some(({ cost }) => cost === null)) return null;
-  const place = ({ subjects, cost }) => `${(100 * Number(subjects)).toFixed(2)} ${(100 - 100 * Number(cost)).toFixed(2)}`;
+  const place = ({ subjects, cost }) =>
+    `${(100 * Number(subjects)).toFixed(2)} ${(100 - 100 * Number(cost)).toFixed(2)}`;
   const path = points.map((point, index) => `${index ? "L" : "M"}${place(point)}`).join("");
   const text = points.map(({ subjects, cost }) => `the cheapest ${percentOf(subjects)} have ${percentOf(cost)}`);
   return h(
@@ -160,7 +167,11 @@ function lorenz(points) {
     { class: "lorenz" },
     h(
       "svg",
-      { viewBox: "0 0 100 100", role: "img", "aria-label": `Lorenz curve: ${[...new Set(text)].slice(1, -1).join(", ")}` },
+      {
+        viewBox: "0 0 100 100",
+        role: "img",
+        "aria-label": `Lorenz curve: ${[...new Set(text)].slice(1, -1).join(", ")}`,
+      },
       h("line", { x1: 0, y1: 100, x2: 100, y2: 0 }),
       h("path", { d: `${path}L100 100Z` }),
     ),
@@ -240,6 +251,10 @@ export function remarks({ superseded, grades, negative }) {
     "section",
     { "data-key": "remarks", "aria-labelledby": "remarks" },
     h("h2", { id: "remarks" }, "Remarks"),
-    h("ul", { class: "remarks" }, lines.map(([text, title]) => h("li", { title }, text))),
+    h(
+      "ul",
+      { class: "remarks" },
+      lines.map(([text, title]) => h("li", { title }, text)),
+    ),
   );
 }

@@ -82,7 +82,8 @@ export const isCurrency = (unit) => /^[A-Z]{3}$/.test(unit);
 function money(number) {
   const size = Math.abs(number);
   if (size >= 1000000) return scaled(number, "").trim();
-  if (size >= 1 || size === 0) return number.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+  if (size >= 1 || size === 0)
+    return number.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
   return number.toLocaleString("en", { minimumSignificantDigits: 2, maximumSignificantDigits: 2 });
 }
 

@@ -54,6 +54,7 @@ export function outlook({ month, days, forecast, currency, state }) {
 
 function expectation(forecast, currency, last) {
   if (forecast === null) return "The forecast is on its way.";
+  if (forecast.refused) return `No forecast: ${forecast.refused}.`;
   if (forecast.total === null)
     return "No forecast yet: it needs a complete day. It gets a band when there are two weeks of them.";
   return [
@@ -61,8 +62,15 @@ function expectation(forecast, currency, last) {
     amount(forecast.total, currency, { of: "expected" }),
     forecast.low === null
       ? ", with no band: too little is known for one."
-      : [", between ", amount(forecast.low, currency, { of: "low" }), " and ", amount(forecast.high, currency, { of: "high" }),
-         forecast.errorPercent === null ? "." : `. Such forecasts were wrong by ${forecast.errorPercent} % on average.`],
+      : [
+          ", between ",
+          amount(forecast.low, currency, { of: "low" }),
+          " and ",
+          amount(forecast.high, currency, { of: "high" }),
+          forecast.errorPercent === null
+            ? "."
+            : `. Such forecasts were wrong by ${forecast.errorPercent} % on average.`,
+        ],
   ];
 }
 
@@ -75,7 +83,7 @@ export function drawnOutlook({ month, days, forecast, currency, state, now }) {
   return drawOutlook(plot, {
     times: [instantOf(days[0].day, state.tz), ...times],
     values: ["0", ...days.map(({ cost }) => cost)],
-    forecast: forecast ?? { total: null, low: null, high: null },
+    forecast: forecast ?? { total: null, low: null },
     end: instantOf(month.to, state.tz),
     unit: currency,
     tz: state.tz,

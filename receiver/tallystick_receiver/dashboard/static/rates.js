@@ -33,13 +33,16 @@ export async function ratesNow(state, signal) {
 
 /** "0.09 USD for 1,000,000,000 By". */
 export function priceText({ price, perUnits, currency, unit }) {
-  const units = perUnits === "1" ? (unitName(unit, 1) || "one") : `${grouped(perUnits)} ${unitName(unit)}`.trim();
+  const units = perUnits === "1" ? unitName(unit, 1) || "one" : `${grouped(perUnits)} ${unitName(unit)}`.trim();
   return `${grouped(price)} ${currency} for ${units}`;
 }
 
 /** The price of a metric in a cell: itself, or how many there are; nothing said is not nothing to pay. */
 export function priceOf(metric, rates) {
-  const own = rates.filter(({ metricKey, orgId }) => metricKey === metric.key && (metric.orgId === null || orgId === null || orgId === metric.orgId));
+  const own = rates.filter(
+    ({ metricKey, orgId }) =>
+      metricKey === metric.key && (metric.orgId === null || orgId === null || orgId === metric.orgId),
+  );
   if (own.length === 0) return h("span", { class: "q zero", title: "no rate is recorded" }, "no rate");
   if (own.length === 1) return priceText(own[0]);
   return h("a", { href: "#rates" }, `${own.length} rates`);
@@ -54,26 +57,33 @@ export function ratesTable({ rates, hasMore, used }, state) {
     });
   const known = rates.map((rate) => ({ ...rate, isUsed: isUsed(rate) }));
   known.sort((a, b) => Number(b.isUsed) - Number(a.isUsed) || nameOf(a).localeCompare(nameOf(b)));
-  const rows = known.slice(0, SHOWN_MAX).map((rate) =>
-    h(
-      "tr",
-      { "data-key": rate.id, "data-rate": rate.id },
-      h("th", { scope: "row" }, rate.metricKey, h("span", { class: "of" }, whatOf(rate))),
-      h("td", { class: "number", "data-price": rate.price }, priceText(rate)),
-      h("td", {}, rate.validFrom ? timeIn(state.tz, new Date(rate.validFrom)) : "always"),
-      h("td", {}, rate.validTo ? timeIn(state.tz, new Date(rate.validTo)) : "further notice"),
-      h("td", {}, sourceOf(rate)),
-      h("td", {}, rate.checkedOn),
-      h("td", {}, rate.orgId ?? "all"),
-    ),
-  );
+  const rows = known
+    .slice(0, SHOWN_MAX)
+    .map((rate) =>
+      h(
+        "tr",
+        { "data-key": rate.id, "data-rate": rate.id },
+        h("th", { scope: "row" }, rate.metricKey, h("span", { class: "of" }, whatOf(rate))),
+        h("td", { class: "number", "data-price": rate.price }, priceText(rate)),
+        h("td", {}, rate.validFrom ? timeIn(state.tz, new Date(rate.validFrom)) : "always"),
+        h("td", {}, rate.validTo ? timeIn(state.tz, new Date(rate.validTo)) : "further notice"),
+        h("td", {}, sourceOf(rate)),
+        h("td", {}, rate.checkedOn),
+        h("td", {}, rate.orgId ?? "all"),
+      ),
+    );
   const columns = ["Of what", "Price", "Valid from", "Until", "Source", "Checked on", "For"];
   return h(
     "section",
     { "data-key": "rates", "aria-labelledby": "rates" },
     h("h2", { id: "rates" }, "Rates that hold now"),
     h("p", { class: "hint" }, said(known.length, hasMore)),
-    table("Rates", columns.map((name) => ({ name, isNumber: name === "Price" })), rows, { key: "rates" }),
+    table(
+      "Rates",
+      columns.map((name) => ({ name, isNumber: name === "Price" })),
+      rows,
+      { key: "rates" },
+    ),
   );
 }
 
@@ -86,8 +96,15 @@ function said(count, hasMore) {
 
 function whatOf(rate) {
   const others = Object.entries(rate.selector).filter(([key]) => !OF_NAMES.has(key));
-  const words = [...NAMED.map((name) => rate[name]).filter(Boolean), ...others.map(([key, value]) => `${key} = ${value}`)];
-  return [words.join(" · ") || "everything", rate.window ? `, ${rate.window} UTC` : "", rate.note ? ` (${rate.note})` : ""].join("");
+  const words = [
+    ...NAMED.map((name) => rate[name]).filter(Boolean),
+    ...others.map(([key, value]) => `${key} = ${value}`),
+  ];
+  return [
+    words.join(" · ") || "everything",
+    rate.window ? `, ${rate.window} UTC` : "",
+    rate.note ? ` (${rate.note})` : "",
+  ].join("");
 }
 
 /** A link only where it is one of the web: who records rates may write anything there. */

@@ -63,7 +63,14 @@ export class ThresholdEditor {
 
   #fresh() {
     const own = { subjectType: "org", resetPeriod: "", levels: LEVELS, action: "alert" };
-    return { ...own, id: null, orgId: this.#context.session.orgId ?? this.#state.org ?? "", metricKey: "", subjectId: "", threshold: "" };
+    return {
+      ...own,
+      id: null,
+      orgId: this.#context.session.orgId ?? this.#state.org ?? "",
+      metricKey: "",
+      subjectId: "",
+      threshold: "",
+    };
   }
 
   #open(draft) {
@@ -95,9 +102,21 @@ export class ThresholdEditor {
       this.#problem = `Levels are whole percents from 1 to ${LEVELS_MAX}, like ${LEVELS}.`;
       return this.#again();
     }
-    const figures = { threshold: draft.threshold.trim(), resetPeriod: draft.resetPeriod || null, levels, action: draft.action };
+    const figures = {
+      threshold: draft.threshold.trim(),
+      resetPeriod: draft.resetPeriod || null,
+      levels,
+      action: draft.action,
+    };
     const subject = subjectType === "org" ? orgId.trim() : subjectId.trim();
-    const whole = { ...figures, orgId: orgId.trim(), metricKey: draft.metricKey.trim(), subjectType, subjectId: subject, timeZone: this.#state.tz };
+    const whole = {
+      ...figures,
+      orgId: orgId.trim(),
+      metricKey: draft.metricKey.trim(),
+      subjectType,
+      subjectId: subject,
+      timeZone: this.#state.tz,
+    };
     const isNew = id === null;
     const isDone = await this.#ask(isNew ? "/api/v1/thresholds" : `/api/v1/thresholds/${id}`, {
       method: isNew ? "POST" : "PATCH",
@@ -136,7 +155,15 @@ export class ThresholdEditor {
         "label",
         {},
         h("span", { class: "label" }, label),
-        h("input", { name: `threshold-${name}`, value: draft[name], autocomplete: "off", spellcheck: "false", required: true, oninput: set(name), ...more }),
+        h("input", {
+          name: `threshold-${name}`,
+          value: draft[name],
+          autocomplete: "off",
+          spellcheck: "false",
+          required: true,
+          oninput: set(name),
+          ...more,
+        }),
       );
     const select = (label, name, values, shown = (value) => value) =>
       h(
@@ -153,15 +180,31 @@ export class ThresholdEditor {
     const types = [...new Set(["org", "project", "user", draft.subjectType])];
     return h(
       "form",
-      { class: "editor", "aria-label": isNew ? "New threshold" : "Change the threshold", "data-key": "editor", onsubmit: (event) => this.#save(event) },
+      {
+        class: "editor",
+        "aria-label": isNew ? "New threshold" : "Change the threshold",
+        "data-key": "editor",
+        onsubmit: (event) => this.#save(event),
+      },
       h("h2", {}, isNew ? "New threshold" : `Change: ${draft.metricKey}`),
       h(
         "div",
         { class: "controls" },
         input("Organisation", "orgId", { readonly: !isNew || this.#context.session.orgId !== null }),
         input("Metric", "metricKey", { ...fixed, list: "known-metrics" }),
-        h("datalist", { id: "known-metrics" }, metrics.map((key) => h("option", { value: key }))),
-        isNew ? select("For whom", "subjectType", types, (type) => ({ org: "the whole organisation", project: "a project", user: "a user" })[type] ?? type) : null,
+        h(
+          "datalist",
+          { id: "known-metrics" },
+          metrics.map((key) => h("option", { value: key })),
+        ),
+        isNew
+          ? select(
+              "For whom",
+              "subjectType",
+              types,
+              (type) => ({ org: "the whole organisation", project: "a project", user: "a user" })[type] ?? type,
+            )
+          : null,
         draft.subjectType === "org" ? null : input("Name", "subjectId", fixed),
         input("Limit", "threshold", { inputmode: "decimal" }),
         select("Begins anew", "resetPeriod", RESETS, (value) => value || "as the metric says"),

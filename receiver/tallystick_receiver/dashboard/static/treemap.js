@@ -57,7 +57,9 @@ function tile({ node, box, org, index, place, unit, total, link }) {
     h("span", { "aria-hidden": "true" }, org.isRest ? "" : (org.name ?? "(none)")),
     h("span", { "aria-hidden": "true" }, humane(node.quantity, unit)),
   ];
-  return address ? h("a", { ...properties, href: address }, words) : h("span", { ...properties, role: "img", "aria-label": text }, words.slice(1));
+  return address
+    ? h("a", { ...properties, href: address }, words)
+    : h("span", { ...properties, role: "img", "aria-label": text }, words.slice(1));
 }
 
 function walk(event) {
@@ -118,7 +120,12 @@ function squarified(nodes, box, ratio) {
     let at = isWide ? left.y : left.x;
     for (const node of row) {
       const length = ((isWide ? left.height : left.width) * node.size) / size;
-      found.push({ node, box: isWide ? { x: left.x, y: at, width: depth, height: length } : { x: at, y: left.y, width: length, height: depth } });
+      found.push({
+        node,
+        box: isWide
+          ? { x: left.x, y: at, width: depth, height: length }
+          : { x: at, y: left.y, width: length, height: depth },
+      });
       at += length;
     }
     left = isWide

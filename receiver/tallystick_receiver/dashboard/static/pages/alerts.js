@@ -24,7 +24,8 @@ export function open(state, context) {
   const editor = new ThresholdEditor(state, context);
   const keys = async (signal) =>
     editor.isAllowed
-      ? (await slow.get("keys", () => ask("/api/v1/metrics", { orgId: state.org, limit: KEYS_MAX }, { signal }))).metrics
+      ? (await slow.get("keys", () => ask("/api/v1/metrics", { orgId: state.org, limit: KEYS_MAX }, { signal })))
+          .metrics
       : [];
   return async (signal) => {
     const found = await ask("/api/v1/thresholds", { orgId: state.org, limit: SHOWN_MAX }, { signal });
@@ -107,7 +108,8 @@ function page({ state, context, thresholds, hasMore, events, editor, metrics }) 
 }
 
 function card(whole, state, editor) {
-  const { id, orgId, metricKey, subjectType, subjectId, threshold, resetPeriod, levels, action, allowance, unit } = whole;
+  const { id, orgId, metricKey, subjectType, subjectId, threshold, resetPeriod, levels, action, allowance, unit } =
+    whole;
   const used = allowance.problem ? null : (allowance.used ?? null);
   const percent = used === null || Number(threshold) === 0 ? null : (100 * Number(used)) / Number(threshold);
   const kind =

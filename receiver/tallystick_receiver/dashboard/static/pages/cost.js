@@ -1,20 +1,10 @@
 // Cost: what usage costs, who causes it, how uneven that is, where it is heading, and what has no price.
 
-import { address, ask, filtersOf } from "../api.js";
+import { address, filtersOf } from "../api.js";
 import { Palette } from "../charts.js";
-import {
-  aliasGroups,
-  costs,
-  currenciesOf,
-  groupsFor,
-  monthOf,
-  nameOf,
-  narrowed,
-  runningSum,
-  stackOf,
-  unpricedKeys,
-} from "../cost_answers.js";
+import { nameOf, narrowed, unpricedKeys } from "../cost_answers.js";
 import { amount, costliest, noRates, part, remarks, spread, tile, unpriced } from "../cost_parts.js";
+import { sceneOf } from "../cost_scene.js";
 import { negative, sum } from "../decimal.js";
 import { h } from "../dom.js";
 import { drawn, figure } from "../figure.js";
@@ -23,7 +13,7 @@ import { humane } from "../format.js";
 import { groupName } from "../groups.js";
 import { drawnOutlook, outlook } from "../outlook.js";
 import { completeness, growth, panel } from "../parts.js";
-import { bucketsOf, periodOf, plus, timeIn } from "../period.js";
+import { plus, timeIn } from "../period.js";
 import { Slow } from "../usage_answers.js";
 
 export const title = "Cost";
@@ -32,66 +22,29 @@ const DEEPER = { org: "project", project: "user", user: "feature", feature: "mod
 const MORE = ["provider", "kind", "agent", "conversation", "type"];
 const SHOWN_MAX = 50;
 const HOUR = 3600000;
-const NOTHING = { rows: [], totals: [] };
 
 /** See usage.js. */
 export function open(state, context) {
   const slow = new Slow(context.again);
   const palette = new Palette();
   return async (signal) => {
-    const period = periodOf(state);
-    const by = state.by ?? "user";
-    const groups = groupsFor(by, (context.session.orgId ?? state.org) !== null);
-    const groupBy = groups.join(",");
-    const report = (name, more = {}) => costs(state, period, name, signal, { groupBy, ...more });
-    const [top, overTime, books, distribution] = await Promise.all([
-      report("/top", { limit: SHOWN_MAX }),
-      report("", { groupBy: period.bucket }),
-      ask("/api/v1/completeness", { orgId: state.org, from: period.from, to: period.to, tz: state.tz }, { signal }),
-      slow.get(`distribution ${groupBy}`, () => report("/distribution"), true),
-    ]);
-    const scene = { state, context, period, by, groups, top, overTime, distribution, palette, now: new Date() };
-    scene.all = { completeness: books };
-    const currencies = currenciesOf(top);
-    scene.currency = currencies.includes(state.currency) ? state.currency : (currencies[0] ?? null);
-    if (scene.currency === null) scene.hasRates = await hasRates(state, slow, signal);
-    else await overTimeOf(scene, slow, report, signal);
-    return { content: page(scene, currencies), after: scene.currency === null ? null : () => drawings(scene) };
+    const scene = { context, palette, ...(await sceneOf(state, context.session.orgId, slow, signal)) };
+    return { content: page(scene), after: scene.currency === null ? null : () => drawings(scene) };
   };
 }
 
-async function overTimeOf(scene, slow, report, signal) {
-  const { state, period, by, groups } = scene;
-  scene.buckets = bucketsOf(period, state.tz);
-  scene.month = monthOf(state, scene.now);
-  const { from, to } = scene.month;
-  const once = (name, question, instead) => slow.later(name, question, instead);
-  scene.series = await slow.get(`stack ${scene.currency}`, () => stackOf(scene, (more) => report("", more)), true);
-  scene.before = state.compare && !period.before.isEmpty
-    ? once("before", () => costs(state, period.before, "", signal, { groupBy: "type" }), null)
-    : null;
-  scene.aliases = aliasGroups(by) ? await slow.get(`names ${by}`, () => report("", { groupBy: aliasGroups(by) })) : NOTHING;
-  const trend = await slow.get(`days ${from}`, () => costs(state, scene.month, "/trend", signal, { groupBy: "day" }), true);
-  scene.days = runningSum(trend, scene.currency);
-  const forecast = once(`forecast ${from}`, () => forecastOf(state, from, to, signal), null);
-  scene.forecast = forecast && (forecast.totals.find(({ currency }) => currency === scene.currency) ?? { total: null });
-  scene.metric = { type: "Cost", unit: scene.currency };
-  const unknown = unpricedKeys(scene.overTime.rows, period.bucket);
-  scene.lacking = ({ key }, none) => amount(unknown.has(key) ? null : none, scene.currency, { isUnpriced: unknown.has(key) });
-  scene.groups = groups;
+const drawings = (scene) => Promise.all([drawn(charted(scene)), drawnOutlook(scene)]);
+
+/** The scene as a figure over time shows it (figure.js). */
+function charted(scene) {
+  const { currency, overTime, period } = scene;
+  const keys = unpricedKeys(overTime.rows, period.bucket);
+  const lacking = ({ key }, none) => amount(keys.has(key) ? null : none, currency, { isUnpriced: keys.has(key) });
+  const metric = { type: "Cost", unit: currency };
+  return { ...scene, metric, lacking, csv: exportLink(scene), hasBy: false };
 }
 
-const forecastOf = (state, from, until, signal) =>
-  ask("/api/v1/costs/forecast", { ...filtersOf(state), from, until }, { signal });
-
-async function hasRates(state, slow, signal) {
-  const found = await slow.get("rates", () => ask("/api/v1/rates", { orgId: state.org, limit: 1 }, { signal }));
-  return found.rates.length > 0;
-}
-
-const drawings = (scene) => Promise.all([drawn(scene), drawnOutlook(scene)]);
-
-function page(scene, currencies) {
+function page(scene) {
   const { state, context, period, top, all } = scene;
   const last = plus(period.to, -1);
   const priced = new Date(Math.min(Date.parse(top.pricedUntil), scene.now));
@@ -109,9 +62,13 @@ function page(scene, currencies) {
     filters(state, { go: context.go, known: namesOf(scene), fixedOrg: context.session.orgId }),
     completeness(all.completeness, state, context.link({ page: "health" })),
     scene.currency !== null && scene.now - priced > 2 * HOUR && priced < period.end
-      ? h("p", { class: "hint", "data-key": "waits" }, "Older usage waits to be priced: the amounts below still change.")
+      ? h(
+          "p",
+          { class: "hint", "data-key": "waits" },
+          "Older usage waits to be priced: the amounts below still change.",
+        )
       : null,
-    scene.currency === null ? unknownCost(scene) : figures(scene, currencies),
+    scene.currency === null ? unknownCost(scene) : figures(scene),
   ];
 }
 
@@ -125,11 +82,7 @@ function namesOf({ top }) {
 function unknownCost({ state, context, top, all, hasRates: isKnown }) {
   if (top.totals.length)
     return [
-      panel(
-        "empty",
-        "What was used has no price",
-        h("p", {}, "How much was used is known, what it costs is not."),
-      ),
+      panel("empty", "What was used has no price", h("p", {}, "How much was used is known, what it costs is not.")),
       h("section", { "data-key": "unpriced", "aria-label": "Without a price" }, unpriced(top.unpricedModels)),
     ];
   if (!isKnown) return noRates();
@@ -149,8 +102,8 @@ function unknownCost({ state, context, top, all, hasRates: isKnown }) {
   );
 }
 
-function figures(scene, currencies) {
-  const { context, currency, by, top, distribution, palette, groups, series } = scene;
+function figures(scene) {
+  const { context, currency, currencies, by, top, distribution, palette, groups, series } = scene;
   const whole = top.totals.find((total) => total.currency === currency);
   const subjects = top.subjects.find((one) => one.currency === currency);
   const rows = top.rows.filter((row) => row.currency === currency);
@@ -160,9 +113,9 @@ function figures(scene, currencies) {
   const others = subjects ? sum([subjects.cost, ...rows.map(({ cost }) => negative(cost))]) : null;
   const name = (row) => nameOf(row, groups);
   return [
-    ways(scene, currencies),
+    ways(scene),
     tiles(scene, { whole, subjects, unattributed, who }),
-    figure({ ...scene, heading: "Cost", csv: exportLink(scene), hasBy: false }),
+    figure(charted(scene)),
     h(
       "section",
       { "data-key": "who", "aria-labelledby": "who" },
@@ -174,7 +127,13 @@ function figures(scene, currencies) {
         h("a", { class: "plain", href: exportLink(scene), download: true }, "FOCUS export"),
       ),
       costliest({
-        heading: who, rows, currency, subjects, total: { others }, unattributed, name,
+        heading: who,
+        rows,
+        currency,
+        subjects,
+        total: { others },
+        unattributed,
+        name,
         link: (row) => deeper(scene, row),
         colour: (row) => (stacked.has(name(row)) ? palette.number(name(row)) : 0),
       }),
@@ -183,7 +142,11 @@ function figures(scene, currencies) {
       "section",
       { "data-key": "spread", "aria-labelledby": "spread" },
       h("h2", { id: "spread" }, "How it is spread"),
-      spread(distribution.rows.find((row) => row.currency === currency), currency, plural(who)),
+      spread(
+        distribution.rows.find((row) => row.currency === currency),
+        currency,
+        plural(who),
+      ),
     ),
     outlook(scene),
     h(
@@ -193,7 +156,13 @@ function figures(scene, currencies) {
       unpriced(top.unpricedModels),
     ),
     remarks(top),
-    h("p", { class: "hint" }, "Prices, their sources and since when they hold: ", h("a", { href: context.link({ page: "metrics" }) }, "Metrics"), "."),
+    h(
+      "p",
+      { class: "hint" },
+      "Prices, their sources and since when they hold: ",
+      h("a", { href: context.link({ page: "metrics" }) }, "Metrics"),
+      ".",
+    ),
   ];
 }
 
@@ -204,7 +173,7 @@ function exportLink({ state, period }) {
 }
 
 /** The switches: by whom, and of which currency. */
-function ways({ context, by, currency }, currencies) {
+function ways({ context, by, currency, currencies }) {
   const own = [...new Set([...WAYS.filter((way) => way !== "org" || context.session.orgId === null), by])];
   const choice = (label, part_, chosen, values, shown) =>
     h(
@@ -240,7 +209,11 @@ function ways({ context, by, currency }, currencies) {
         spellcheck: "false",
         onchange: (event) => context.go({ by: event.target.value.trim() || null }),
       }),
-      h("datalist", { id: "known-by" }, MORE.map((one) => h("option", { value: one }))),
+      h(
+        "datalist",
+        { id: "known-by" },
+        MORE.map((one) => h("option", { value: one })),
+      ),
     ),
     currencies.length > 1 ? choice("Currency", "currency", currency, currencies, (one) => one) : null,
   );
@@ -248,7 +221,9 @@ function ways({ context, by, currency }, currencies) {
 
 function tiles({ state, currency, top, before, forecast, month }, { whole, subjects, unattributed, who }) {
   const lacking = [...top.unpriced].sort((a, b) => Number(b.share) - Number(a.share))[0];
-  const earlier = before && (before.totals.find((total) => total.currency === currency)?.cost ?? "0");
+  const isKnown = before && before.totals.every(({ cost }) => cost !== null);
+  const earlier =
+    before && (before.totals.find((total) => total.currency === currency)?.cost ?? (isKnown ? "0" : null));
   return h(
     "ul",
     { class: "tiles", "data-key": "tiles", "aria-label": "In short" },
@@ -261,7 +236,11 @@ function tiles({ state, currency, top, before, forecast, month }, { whole, subje
     tile(
       `Expected by ${plus(month.to, -1)}`,
       amount(forecast?.total ?? null, currency, { isApart: true }),
-      forecast?.low ? [humane(forecast.low, currency), " – ", humane(forecast.high, currency)] : forecast ? "no band yet" : "…",
+      forecast?.low
+        ? [humane(forecast.low, currency), " – ", humane(forecast.high, currency)]
+        : forecast
+          ? "no band yet"
+          : "…",
     ),
     tile(
       plural(who),
