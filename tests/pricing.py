@@ -13,8 +13,8 @@ from waiting import wait_until
 PATIENT = ("--late-seconds-max", "1000000000", "--ahead-seconds-max", "1000000000", "--keep-points-days", "0",
            "--roll-seconds", "0.05", "--cost-seconds", "0.05")  # fmt: skip
 """Settings of a receiver that takes usage of any year and prices it at once."""
-QUICK = ("--roll-seconds", "0.05", "--cost-seconds", "0.05", "--balance-seconds", "0.2", "--evaluate-seconds", "0.05")
-"""Settings of a receiver that does at once whatever is to be done in the background."""
+QUICK = ("--roll-seconds", "0.3", "--cost-seconds", "0.3", "--balance-seconds", "0.3")
+"""Settings of a receiver that does soon whatever is to be done in the background, and lives long."""
 SOURCE = {"sourceUrl": "https://example.com/pricing", "checkedOn": "2026-11-01"}
 
 

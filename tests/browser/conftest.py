@@ -140,8 +140,10 @@ def platform_url(template) -> Iterator[str]:
 def costs_url(template) -> Iterator[str]:
     """A receiver with weeks of tokens in two currencies, for tests that change nothing."""
     with fresh_database(template) as url:
-        receiver = ReceiverProcess(["--database-url", url, *PRICED], {})
-        priced(receiver)
+        hasty = ReceiverProcess(["--database-url", url, *PRICED], {})
+        priced(hasty)
+        hasty.close()
+        receiver = ReceiverProcess(["--database-url", url], {})
         yield receiver.url
         receiver.close()
 
