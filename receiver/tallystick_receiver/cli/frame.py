@@ -13,9 +13,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from tallystick_receiver.app import NotLoopbackError
 from tallystick_receiver.embedded import EmbeddedMissingError
-from tallystick_receiver.errors import InvalidQuestion, Unavailable
+from tallystick_receiver.errors import InvalidQuestion, NotLoopbackError, Unavailable
 from tallystick_receiver.settings import Settings, SettingsError, read_settings, table
 from tallystick_receiver.store.database import DatabaseTooOldError
 from tallystick_receiver.store.edition import EditionError
