@@ -78,6 +78,20 @@ async def test_the_forecast_is_what_the_api_answered_with_its_band(visit, costs_
     await visit.page.wait_for_function("() => document.querySelectorAll('#outlook .scatterlayer .trace').length === 4")
 
 
+async def test_the_running_sum_of_the_month_is_the_trends(visit, costs_url, answered):
+    await visit.open(f"{costs_url}/dashboard/cost?range=7d&tz=UTC&currency=USD")
+    running, expected = Decimal(0), {}
+    for row in answered("/trend", groupBy="day")["rows"]:
+        if row["currency"] == "USD":
+            running += Decimal(row["cost"] or 0)
+            expected[row["day"]] = running
+    shown = await visit.page.eval_on_selector_all(
+        "[data-key=by-day] tbody tr",
+        "rows => rows.map(row => [row.cells[0].textContent, row.querySelector('.q').dataset.quantity])",
+    )
+    assert {day: Decimal(cost) for day, cost in shown} == expected
+
+
 async def test_currencies_are_switched_and_never_on_one_page(visit, costs_url):
     await visit.open(f"{costs_url}/dashboard/cost?{MONTH}&currency=EUR")
     assert "USD" not in await visit.page.inner_text("[data-key=costliest]")
