@@ -55,10 +55,13 @@ async def test_the_sign_in_page_is_accessible_too(visit, secured, axe):
     assert await visit.page.evaluate(CHECK) == []
 
 
-async def test_on_a_phone_no_figure_of_a_tile_is_cut_off(visit, platform_url):
-    await visit.page.set_viewport_size({"width": 390, "height": 844})
+async def test_on_a_small_phone_no_figure_of_a_tile_is_cut_off(visit, platform_url):
+    await visit.page.set_viewport_size({"width": 360, "height": 740})
     await visit.open(f"{platform_url}/?range=7d")
-    cut = """all => all.filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.textContent)"""
+    await visit.page.wait_for_function(
+        "() => [...document.querySelectorAll('.tile')].every(tile => tile.querySelector('.growth'))"
+    )
+    cut = "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.textContent)"
     assert await visit.page.eval_on_selector_all(".tile .name, .tile .figure, .tile .beside", cut) == []
 
 

@@ -24,7 +24,9 @@ export async function sceneOf(state, fixedOrg, slow, signal) {
   const currencies = currenciesOf(top);
   const currency = currencies.includes(state.currency) ? state.currency : (currencies[0] ?? null);
   const all = { completeness: books };
-  const scene = { state, period, by, groups, currencies, currency, top, overTime, distribution, all, now: new Date() };
+  const known = knownNames(state, period, slow, signal);
+  const now = new Date();
+  const scene = { state, period, by, groups, currencies, currency, top, overTime, distribution, all, known, now };
   if (currency === null) return { ...scene, hasRates: await hasRates(state, slow, signal) };
   return { ...scene, ...(await ofCurrency(scene, slow, report, signal)) };
 }
@@ -54,6 +56,16 @@ async function ofCurrency(scene, slow, report, signal) {
     days: runningSum(trend, currency),
     forecast: ofOne(forecast, currency),
   };
+}
+
+/** Names to choose from: organisations that cause cost and, in the chosen one, projects. */
+function knownNames(state, period, slow, signal) {
+  const everybody = { ...state, org: null, project: null, filters: [] };
+  const question = () => costs(everybody, period, "", signal, { groupBy: "org,project" });
+  const { rows } = slow.later(`known ${period.from}`, question, NOTHING);
+  const unique = (values) => [...new Set(values)].filter((value) => value !== null).sort();
+  const own = rows.filter(({ org }) => state.org === null || org === state.org);
+  return { orgs: unique(rows.map(({ org }) => org)), projects: unique(own.map(({ project }) => project)) };
 }
 
 async function hasRates(state, slow, signal) {

@@ -59,7 +59,7 @@ function page(scene) {
         `${period.from === last ? period.from : `${period.from} – ${last}`} · ${state.tz} · priced until ${timeIn(state.tz, priced)}`,
       ),
     ),
-    filters(state, { go: context.go, known: namesOf(scene), fixedOrg: context.session.orgId }),
+    filters(state, { go: context.go, known: scene.known, fixedOrg: context.session.orgId }),
     completeness(all.completeness, state, context.link({ page: "health" })),
     scene.currency !== null && scene.now - priced > 2 * HOUR && priced < period.end
       ? h(
@@ -70,12 +70,6 @@ function page(scene) {
       : null,
     scene.currency === null ? unknownCost(scene) : figures(scene),
   ];
-}
-
-/** Names to choose from are those that the page shows anyway. */
-function namesOf({ top }) {
-  const unique = (group) => [...new Set(top.rows.map((row) => row[group]).filter(Boolean))].sort();
-  return { orgs: unique("org"), projects: unique("project") };
 }
 
 /** Nothing of it has a price, or there is nothing. */
