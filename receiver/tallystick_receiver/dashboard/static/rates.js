@@ -65,10 +65,10 @@ export function ratesTable({ rates, hasMore, used }, state) {
         { "data-key": rate.id, "data-rate": rate.id },
         h("th", { scope: "row" }, rate.metricKey, h("span", { class: "of" }, whatOf(rate))),
         h("td", { class: "number", "data-price": rate.price }, priceText(rate)),
-        h("td", {}, rate.validFrom ? timeIn(state.tz, new Date(rate.validFrom)) : "always"),
-        h("td", {}, rate.validTo ? timeIn(state.tz, new Date(rate.validTo)) : "further notice"),
-        h("td", {}, sourceOf(rate)),
-        h("td", {}, rate.checkedOn),
+        h("td", { class: "time" }, rate.validFrom ? timeIn(state.tz, new Date(rate.validFrom)) : "always"),
+        h("td", { class: "time" }, rate.validTo ? timeIn(state.tz, new Date(rate.validTo)) : "further notice"),
+        h("td", {}, sourceOf(rate), rate.note ? h("span", { class: "of" }, rate.note) : null),
+        h("td", { class: "time" }, rate.checkedOn),
         h("td", {}, rate.orgId ?? "all"),
       ),
     );
@@ -100,11 +100,7 @@ function whatOf(rate) {
     ...NAMED.map((name) => rate[name]).filter(Boolean),
     ...others.map(([key, value]) => `${key} = ${value}`),
   ];
-  return [
-    words.join(" · ") || "everything",
-    rate.window ? `, ${rate.window} UTC` : "",
-    rate.note ? ` (${rate.note})` : "",
-  ].join("");
+  return [words.join(" · ") || "everything", rate.window ? `, ${rate.window} UTC` : ""].join("");
 }
 
 /** A link only where it is one of the web: who records rates may write anything there. */
