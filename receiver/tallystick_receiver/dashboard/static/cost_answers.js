@@ -12,14 +12,17 @@ const KEYS = {
   feature: "app.feature",
   conversation: "gen_ai.conversation.id",
   agent: "gen_ai.agent.name",
+  root: "llm.root_id",
   kind: "token.kind",
   tier: "llm.service_tier",
   region: "llm.region",
 };
 /** Groups that bear the names that rates use, whatever was sent. */
 const RESOLVED = { model: "gen_ai.response.model", provider: "gen_ai.provider.name" };
+/** Groups that nothing of the usage stands for, so that nothing can be filtered by them. */
+const DERIVED = new Set(["type", "source", "grade", "state", "category"]);
 /** Groups that no single attribute stands for: of them there are few. */
-const FEW = new Set(["org", "project", "type", "kind", "tier", "region", ...Object.keys(RESOLVED)]);
+const FEW = new Set(["org", "project", "kind", "tier", "region", ...DERIVED, ...Object.keys(RESOLVED)]);
 
 /** /api/v1/costs and its reports, of a state in a period. */
 export function costs(state, { from, to }, report, signal, more = {}) {
@@ -40,8 +43,7 @@ export const currenciesOf = ({ totals }) => totals.map(({ currency }) => currenc
 /**
  * Cost of one currency over time: the costliest, and everything else.
  *
- * Values are decimal texts, null where there was no cost in that currency; `unpriced` are the buckets whose usage has
- * no price at all.
+ * Values are decimal texts, null where there was no cost in that currency. `asked` asks for cost by further groups.
  */
 export async function stackOf(scene, asked) {
   const { currency, groups, by, buckets, period, top, overTime } = scene;
@@ -107,8 +109,9 @@ export function runningSum(trend, currency) {
     });
 }
 
-/** Filters that leave one subject: [[key, value]], more than one where it was sent under several names. */
+/** Filters that leave one subject: [[key, value]], more than one where it was sent under several names, none where none can. */
 export function narrowed(by, row, aliases) {
+  if (DERIVED.has(by)) return [];
   const resolved = RESOLVED[by];
   if (!resolved) return [[KEYS[by] ?? by, row[by]]];
   const sent = aliases.rows.filter((other) => other[by] === row[by]).map((other) => other[resolved]);

@@ -20,7 +20,6 @@ export const title = "Cost";
 const WAYS = ["user", "feature", "model", "org", "project"];
 const DEEPER = { org: "project", project: "user", user: "feature", feature: "model" };
 const MORE = ["provider", "kind", "agent", "conversation", "type"];
-const SHOWN_MAX = 50;
 const HOUR = 3600000;
 
 /** See usage.js. */
@@ -57,6 +56,7 @@ function page(scene) {
         "p",
         { class: "when" },
         `${period.from === last ? period.from : `${period.from} – ${last}`} · ${state.tz} · priced until ${timeIn(state.tz, priced)}`,
+        state.compare && !period.before.isEmpty ? ` · compared with ${period.beforeName}` : null,
       ),
     ),
     filters(state, { go: context.go, known: scene.known, fixedOrg: context.session.orgId }),
@@ -260,6 +260,8 @@ function deeper({ state, context, by, groups, aliases }, row) {
   const next = DEEPER[by] ?? "user";
   if (by === "org") return context.link({ org: row.org, project: null, by: next });
   if (by === "project") return context.link({ org: row.org ?? state.org, project: row.project, by: next });
-  const others = state.filters.filter(([key]) => !narrowed(by, row, aliases).some(([own]) => own === key));
-  return context.link({ filters: [...others, ...narrowed(by, row, aliases)], by: next });
+  const own = narrowed(by, row, aliases);
+  if (!own.length) return null;
+  const others = state.filters.filter(([key]) => !own.some(([name]) => name === key));
+  return context.link({ filters: [...others, ...own], by: next });
 }
