@@ -109,7 +109,7 @@ export function runningSum(trend, currency) {
     });
 }
 
-/** Filters that leave one subject: [[key, value]], more than one where it was sent under several names, none where none can. */
+/** Filters that leave one subject: [[key, value]]; several where it was sent under several names, none where none can. */
 export function narrowed(by, row, aliases) {
   if (DERIVED.has(by)) return [];
   const resolved = RESOLVED[by];

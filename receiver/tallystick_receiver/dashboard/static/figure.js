@@ -13,8 +13,8 @@ const DIMENSIONS = ["service.name", "user.id", "region"];
 
 /**
  * The figure of a scene: see pages/usage.js. A page that shows something else than usage says in the scene what it is:
- * `heading`, `csv` (the address of a file), `hasBy` (false where the page has its own choice of groups), `lacking` (what
- * stands for a bucket without a figure).
+ * `csv` (the address of a file), `hasBy` (false where the page has its own choice of groups), `lacking` (what stands for
+ * a bucket without a figure).
  */
 export function figure(scene) {
   const { state, context, period, metric, by, series } = scene;
@@ -25,7 +25,7 @@ export function figure(scene) {
     h(
       "figcaption",
       {},
-      h("h2", {}, scene.heading ?? metric.type, h("span", { class: "unit" }, ` ${measure(scene)}`)),
+      h("h2", {}, metric.type, h("span", { class: "unit" }, ` ${measure(scene)}`)),
       scene.hasBy === false
         ? null
         : h(

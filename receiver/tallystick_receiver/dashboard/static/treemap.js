@@ -97,8 +97,8 @@ function nested(rows) {
 }
 
 /**
- * Areas in a box, as square as can be (Bruls, Huizing, van Wijk: Squarified Treemaps, 2000): [{node, box}]. Boxes are in
- * percent of a map that is `ratio` times as wide as it is high.
+ * Areas in a box, as square as can be (Bruls, Huizing, van Wijk: Squarified Treemaps, 2000): [{node, box}]. Boxes are
+ * in percent of a map that is `ratio` times as wide as it is high.
  */
 function squarified(nodes, box, ratio) {
   const whole = nodes.reduce((all, { size }) => all + size, 0);

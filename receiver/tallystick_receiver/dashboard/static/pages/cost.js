@@ -19,7 +19,7 @@ import { Slow } from "../usage_answers.js";
 export const title = "Cost";
 const WAYS = ["user", "feature", "model", "org", "project"];
 const DEEPER = { org: "project", project: "user", user: "feature", feature: "model" };
-const MORE = ["provider", "kind", "agent", "conversation", "type"];
+const MORE = ["provider", "kind", "agent", "conversation"];
 const HOUR = 3600000;
 
 /** See usage.js. */
