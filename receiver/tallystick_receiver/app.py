@@ -131,9 +131,8 @@ class Receiver:
         )  # fmt: skip
         self.intake = Intake(self.ingest, streams, settings, now_ns)
         self._otlp = Otlp(self.intake, self.telemetry, settings)
-        self._records = RecordsRoutes(
-            self.intake, self.gate, self.telemetry, records_max=settings.records_per_request_max
-        )  # fmt: skip
+        records_max = settings.records_per_request_max
+        self._records = RecordsRoutes(self.intake, self.gate, self.telemetry, records_max=records_max)
         books = Books(database, silent_after=timedelta(seconds=settings.silent_seconds_min), late=patience.late)
         desk = Desk(
             database, self.gate, books, now_ns=now_ns, rows_max=settings.query_rows_max,
