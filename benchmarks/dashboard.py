@@ -37,7 +37,8 @@ def filled(hours: int, orgs: int) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="tallystick-bench-", ignore_cleanup_errors=True) as folder:
         process = subprocess.Popen(
             [sys.executable, "-m", "tallystick_receiver", "serve", "--listen", "127.0.0.1:0", "--data-dir", folder,
-             "--late-seconds-max", str(90 * 86400), "--upkeep-seconds", "10"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+             "--late-seconds-max", str(90 * 86400), "--upkeep-seconds", "10"],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
         try:
             url = re.search(r"http://[\d.]+:\d+", process.stdout.readline())[0]
