@@ -1,6 +1,7 @@
 """What pages of other sites get, black box: figures for a read token, where the site is named, and nothing else."""
 
 import urllib.request
+from urllib.parse import urljoin
 
 import pytest
 from conftest import run_cli
@@ -99,7 +100,7 @@ def test_the_module_is_for_pages_of_any_site_and_is_asked_again(receiver):
     assert module.headers["Content-Type"].startswith("text/javascript")
     assert (module.headers[CORS], module.headers["Cache-Control"]) == ("*", "no-cache")
     imported = module.body.decode().split('"')[1]
-    file = get(receiver.url + "/embed/" + imported)
+    file = get(urljoin(receiver.url + "/embed/tallystick-usage.js", imported))
     assert (file.headers[CORS], "immutable" in file.headers["Cache-Control"]) == ("*", True)
     unchanged = ask(receiver.url + "/embed/tallystick-usage.js", If_None_Match=module.headers["ETag"])
     assert unchanged.status == 304

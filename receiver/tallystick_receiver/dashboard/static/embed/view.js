@@ -14,8 +14,8 @@ const WORDS = { zero: "none", unknown: "unknown", future: "not yet" };
 export function widget(scene) {
   const { state, answer, at, notice, isTrouble } = scene;
   return h(
-    "section",
-    { class: "widget", part: "widget", "aria-label": `Usage: ${state.metric ?? "all metrics"}` },
+    "div",
+    { class: "widget", part: "widget", role: "group", "aria-label": `Usage: ${state.metric ?? "all metrics"}` },
     answer ? [heading(scene), figures(scene), completeness(answer.completeness, state, null)] : null,
     notice === null
       ? null
@@ -28,14 +28,17 @@ export function widget(scene) {
 }
 
 function heading({ state, period }) {
-  const last = plus(period.to, -1);
-  const span = period.from === last ? period.from : `${period.from} – ${last}`;
   return h(
     "p",
     { class: "heading", "data-key": "heading" },
     h("span", { class: "name", part: "name" }, state.metric ?? "Usage"),
-    h("span", { class: "when" }, `${span} · ${state.tz}`),
+    h("span", { class: "when" }, `${spanOf(period)} · ${state.tz}`),
   );
+}
+
+function spanOf({ from, to }) {
+  const last = plus(to, -1);
+  return from === last ? from : `${from} – ${last}`;
 }
 
 function figures(scene) {
@@ -74,7 +77,7 @@ function overTime(scene, total) {
     ...bucket,
     name: period.bucket === "hour" ? timeIn(state.tz, bucket.start) : bucket.key,
     quantity: values.get(bucket.key) ?? null,
-    state: values.get(bucket.key) ? "known" : values.has(bucket.key) ? "unknown" : emptyState(bucket, answer, now),
+    state: stateOf(values, bucket, answer, now),
   }));
   return [
     h(
@@ -95,7 +98,7 @@ function overTime(scene, total) {
       { "data-key": "figures" },
       h("summary", {}, `By ${period.bucket}`),
       table(
-        `${total.type} by ${period.bucket}`,
+        `${total.type} by ${period.bucket}, ${spanOf(period)}`,
         [{ name: period.bucket }, { name: total.level ? "last" : "sum", isNumber: true }],
         buckets.filter((bucket) => bucket.state !== "future").map((bucket) => row(bucket, total.unit)),
       ),
@@ -103,8 +106,10 @@ function overTime(scene, total) {
   ];
 }
 
-function emptyState(bucket, answer, now) {
-  return emptiness(bucket, answer.completeness, now);
+/** A row may say that nothing is known, as of a level whose last sample is too old. */
+function stateOf(values, bucket, answer, now) {
+  if (!values.has(bucket.key)) return emptiness(bucket, answer.completeness, now);
+  return values.get(bucket.key) === null ? "unknown" : "known";
 }
 
 function row(bucket, unit) {
