@@ -71,13 +71,13 @@ function list(totals) {
 }
 
 function overTime(scene, total) {
-  const { state, period, answer, now } = scene;
+  const { state, period, answer } = scene;
   const values = new Map(answer.rows.map((row) => [bucketKey(row, period.bucket), row.quantity]));
   const buckets = bucketsOf(period, state.tz).map((bucket) => ({
     ...bucket,
     name: period.bucket === "hour" ? timeIn(state.tz, bucket.start) : bucket.key,
     quantity: values.get(bucket.key) ?? null,
-    state: stateOf(values, bucket, answer, now),
+    state: stateOf(values, bucket, scene, total),
   }));
   return [
     h(
@@ -107,7 +107,7 @@ function overTime(scene, total) {
 }
 
 /** A row may say that nothing is known, as of a level whose last sample is too old. */
-function stateOf(values, bucket, answer, now) {
+function stateOf(values, bucket, scene, total) {
   if (!values.has(bucket.key)) return emptiness(bucket, answer.completeness, now);
   return values.get(bucket.key) === null ? "unknown" : "known";
 }
