@@ -13,12 +13,12 @@ from tallystick_receiver.store.verify import verify as books_of
 
 
 def verify(url: str, *, start: datetime | None = None, end: datetime | None = None, org: str | None = None) -> Findings:
-    """What a verification finds."""
+    """What a verification finds: every difference, so that none is crowded out by those of another kind."""
 
     async def run() -> Findings:
         async with connected(url) as connection:
             lower, upper = await window_of(connection, start, end)
-            return await books_of(connection, start=lower, end=upper, org=org)
+            return await books_of(connection, start=lower, end=upper, org=org, differences_max=10_000)
 
     return asyncio.run(run())
 

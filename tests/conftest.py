@@ -41,6 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith(("TALLYSTICK_", "OTEL_")) or name == "DATABASE_URL"]:
         if not name.startswith("TALLYSTICK_TEST_"):
             del os.environ[name]
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a thousand processes would each compile every module
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -51,6 +51,7 @@ from tallystick_receiver.query.quarantine_routes import QuarantineRoutes
 from tallystick_receiver.query.rate_routes import RateRoutes
 from tallystick_receiver.query.reconciliation_routes import ReconciliationRoutes
 from tallystick_receiver.query.refill_routes import RefillRoutes
+from tallystick_receiver.query.streaming import Streaming
 from tallystick_receiver.query.subscription_routes import SubscriptionRoutes
 from tallystick_receiver.query.summary_routes import SummaryRoutes
 from tallystick_receiver.query.threshold_routes import ThresholdRoutes
@@ -149,10 +150,11 @@ class Receiver:
             database, self.gate, books, now_ns=now_ns, rows_max=settings.query_rows_max,
             hold_seconds=settings.level_hold_seconds,
         )  # fmt: skip
+        streaming = Streaming(at_once_max=settings.exports_max, seconds_max=settings.export_seconds_max)
         self._routes: tuple[_Routes, ...] = (
             UsageRoutes(desk), BreakdownRoutes(desk), SummaryRoutes(desk), *reckoning(desk, self.gate, now_ns),
-            ExportRoutes(desk, exports_max=settings.exports_max, seconds_max=settings.export_seconds_max),
-            CompletenessRoutes(books, self.gate, now_ns=now_ns), *_cost_routes(desk, self.gate, settings, now_ns),
+            ExportRoutes(desk, streaming), CompletenessRoutes(books, self.gate, now_ns=now_ns),
+            *_cost_routes(desk, self.gate, streaming, now_ns),
             QuarantineRoutes(database, self.gate, self._otlp.replay, now_ns=now_ns),
             DefinitionRoutes(database, self.gate, now_ns=now_ns), ThresholdRoutes(database, self.gate, now_ns=now_ns),
             SubscriptionRoutes(database, self.gate, now_ns=now_ns), AlertRoutes(database, self.gate, now_ns=now_ns),
@@ -272,10 +274,10 @@ def _pricer(database: Database, telemetry: Telemetry, settings: Settings, now_ns
     return pricer(database, telemetry, seconds=settings.cost_seconds, open_for=open_for, now_ns=now_ns)
 
 
-def _cost_routes(desk: Desk, gate: Gate, settings: Settings, now_ns: Callable[[], int]) -> tuple[_Routes, ...]:
-    exports = CostExportRoutes(desk, exports_max=settings.exports_max, seconds_max=settings.export_seconds_max)
+def _cost_routes(desk: Desk, gate: Gate, streaming: Streaming, now_ns: Callable[[], int]) -> tuple[_Routes, ...]:
     return (
-        CostRoutes(desk), CostSubjectRoutes(desk), CostTrendRoutes(desk), UnitCostRoutes(desk), exports,
+        CostRoutes(desk), CostSubjectRoutes(desk), CostTrendRoutes(desk), UnitCostRoutes(desk),
+        CostExportRoutes(desk, streaming),
         MonthRoutes(desk.database, gate, now_ns=now_ns), RateRoutes(desk.database, gate, now_ns=now_ns),
     )  # fmt: skip
 

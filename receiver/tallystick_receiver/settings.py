@@ -132,7 +132,7 @@ class Settings:
     )
     smtp_from: str = _setting("", "whom mails are from, like Tallystick <usage@example.com>")
     smtp_password: str = _setting("", "password of the user in smtp_url; from the environment only", secret=True)
-    exports_max: int = _setting(2, "exports at once (503 above)")
+    exports_max: int = _setting(2, "exports at once, of usage and of cost (503 above)")
     export_seconds_max: float = _setting(3600.0, "time that one export may take; then its connection is cut")
     stop_seconds_max: float = _setting(8.0, "time to finish what is waiting when the receiver is stopped")
 

@@ -98,7 +98,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from tallystick import Metering
 from tallystick_exporter import UsageReader
 
-reader = UsageReader(export_interval_millis=100)
+reader = UsageReader(export_interval_millis=5000)   # a busy machine must deliver faster than collections come
 metering = Metering(MeterProvider([reader]))
 
 def deliver():
