@@ -110,7 +110,6 @@ class Receiver:
         self.database = database
         self.telemetry = Telemetry()
         self.gate = Gate(lambda: read_keys(database), lambda secret: read_token(database, secret))
-        self._names = Names(self.gate, named(settings.allowed_hosts))
         streams = Streams(
             org_aliases=tuple(key.strip() for key in settings.org_attributes.split(",") if key.strip()),
             streams_max=settings.streams_remembered_max,
@@ -209,7 +208,8 @@ class Receiver:
 
     def _application(self) -> web.Application:
         sharing = CrossOrigin(named(self.settings.embed_origins))
-        app = web.Application(middlewares=[sharing.middleware, self._errors])
+        names = Names(self.gate, named(self.settings.allowed_hosts))
+        app = web.Application(middlewares=[sharing.middleware, self._errors, names.middleware])
         router = app.router
         for path in {self.settings.metrics_path, self.settings.metrics_path.rstrip("/") + "/"}:
             router.add_route("*", path, self._metrics)
@@ -241,7 +241,6 @@ class Receiver:
     async def _errors(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         """Every error in the form of its path: google.rpc.Status for OTLP, problem+json elsewhere."""
         try:
-            await self._names.check(request)
             return await handler(with_session(request))
         except Denied as error:
             return self._say_no(request, error.status, str(error))

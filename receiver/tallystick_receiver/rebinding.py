@@ -9,17 +9,18 @@ name no origin and are let through under any name: what is refused to an OTLP se
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
+
+from aiohttp import web
 
 from tallystick_receiver.access import Denied
 
 if TYPE_CHECKING:
-    from aiohttp import web
-
     from tallystick_receiver.access import Gate
 
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _OF_BROWSERS: Final = ("Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode")
 
@@ -36,7 +37,8 @@ class Names:
         self._gate = gate
         self._allowed = frozenset(name.lower().rstrip(".") for name in allowed)
 
-    async def check(self, request: web.Request) -> None:
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         """Let a request pass, or not.
 
         Raises:
@@ -44,17 +46,21 @@ class Names:
             Unavailable: the keys are not known yet.
         """
         host = request.headers.get("Host")
-        if host is None or "*" in self._allowed or not may_be_of_a_browser(request):
-            return
+        if host is not None and may_be_of_a_browser(request) and not self._is_allowed(host):
+            await self._refuse_if_open(host)
+        return await handler(request)
+
+    def _is_allowed(self, host: str) -> bool:
         name = name_of(host)
-        if name is not None and (is_own(name) or name in self._allowed):
-            return
+        return "*" in self._allowed or (name is not None and (is_own(name) or name in self._allowed))
+
+    async def _refuse_if_open(self, host: str) -> None:
         if await self._gate.is_open():
             raise Denied(
                 403,
                 f"without keys this receiver answers by address, localhost and its allowed_hosts only, not as"
-                f" {host[:100]!r}: set --allowed-hosts {name or 'NAME'} (TALLYSTICK_ALLOWED_HOSTS), or create a key"
-                " with 'tallystick keys create'",
+                f" {host[:100]!r}: set --allowed-hosts {name_of(host) or 'NAME'} (TALLYSTICK_ALLOWED_HOSTS), or create"
+                " a key with 'tallystick keys create'",
             )
 
 

@@ -208,6 +208,8 @@ async def test_what_the_token_does_not_read_is_said(visit, product):
     element = '<tallystick-usage org="globex" metric="queries.executed" token-url="/usage-token"></tallystick-usage>'
     await visit.page.goto(product.page(product.module() + element))
     await visit.page.wait_for_selector(".notice:has-text('bound to another organisation')")
+    await visit.page.evaluate("document.querySelector('tallystick-usage').removeAttribute('org')")
+    await visit.page.wait_for_selector(FIGURE)
     visit.complaints.clear()
 
 
@@ -274,3 +276,15 @@ async def test_attributes_that_change_are_asked_for_anew(visit, product):
     await visit.page.wait_for_selector(f"{FIGURE}[data-of='queries.executed']")
     await visit.page.evaluate("document.querySelector('tallystick-usage').setAttribute('metric', 'alerts.evaluated')")
     await visit.page.wait_for_selector(f"{FIGURE}[data-of='alerts.evaluated']")
+
+
+@pytest.mark.parametrize(("attribute", "sentence"), [
+    ('range="90d"', "range must be one of today, 7d, 30d"), ('from="2026-11-01"', "from and to must be days"),
+    ('tz="Mars"', "there is no time zone Mars"), ('metric="*x"', "'*x'"),
+])  # fmt: skip
+async def test_a_mistake_in_the_page_is_said_and_no_other_period_is_shown(visit, product, attribute, sentence):
+    element = f'<tallystick-usage {attribute} token-url="/usage-token"></tallystick-usage>'
+    await visit.page.goto(product.page(product.module() + element))
+    await visit.page.wait_for_selector(f'.notice:has-text("{sentence}")')
+    assert await visit.page.locator("tallystick-usage .q").count() == 0
+    visit.complaints.clear()

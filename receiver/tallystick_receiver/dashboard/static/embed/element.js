@@ -11,7 +11,7 @@ import { widget } from "./view.js";
 
 const RECEIVER = new URL("../../../", import.meta.url);
 const PAUSE = 10000;
-const RANGES = new Set(["today", "7d", "30d", "month", "last-month", "custom"]);
+const RANGES = ["today", "7d", "30d", "month", "last-month", "custom"];
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
 const ASKING = ["metric", "range", "from", "to", "project", "org", "tz", "token-url"];
 
@@ -26,6 +26,7 @@ export class TallystickUsage extends HTMLElement {
   #loop = null;
   #last = null;
   #isDue = false;
+  #isRefused = false;
 
   constructor() {
     super();
@@ -57,6 +58,7 @@ export class TallystickUsage extends HTMLElement {
   /** The read token; set like this, it does not stand in the document. */
   set token(token) {
     this.#access.give(token);
+    if (this.#isRefused) this.#begin();
   }
 
   /** Once for all attributes that a page changes together. */
@@ -73,8 +75,11 @@ export class TallystickUsage extends HTMLElement {
   #look() {
     const state = this.#state();
     const url = this.getAttribute("token-url");
-    this.#access.from(url === null ? null : new URL(url, document.baseURI));
     this.#last = null;
+    this.#isRefused = false;
+    const mistake = mistakeIn(state, url);
+    if (mistake !== null) return this.#show(state, mistake);
+    this.#access.from(url === null ? null : new URL(url, document.baseURI));
     this.#show(state, "Loading", false);
     const loop = live(
       async (signal) => {
@@ -87,14 +92,16 @@ export class TallystickUsage extends HTMLElement {
         } catch (problem) {
           if (signal.aborted) return false;
           this.#show(state, sentenceOf(problem));
-          // Asked again, this would be refused again: it waits for other attributes.
-          if (problem.status === 400 || problem.status === 403) loop.stop();
+          // Asked again, this would be refused again: it waits for another token or other attributes.
+          this.#isRefused = problem.status === 400 || problem.status === 403;
+          if (this.#isRefused) loop.stop();
           return false;
         }
       },
       { pause: PAUSE },
     );
     this.#loop = loop;
+    return null;
   }
 
   /** The answer; where the token is refused, with the next one. */
@@ -125,13 +132,11 @@ export class TallystickUsage extends HTMLElement {
   #state() {
     const given = (name) => this.getAttribute(name) || null;
     const [from, to] = [given("from"), given("to")];
-    const isCustom = DATE.test(from ?? "") && DATE.test(to ?? "") && from <= to;
-    const range = given("range") ?? (isCustom ? "custom" : "month");
     return {
-      range: RANGES.has(range) && (range !== "custom" || isCustom) ? range : "month",
+      range: given("range") ?? (from || to ? "custom" : "month"),
       from,
       to,
-      tz: zoneOf(given("tz")),
+      tz: given("tz") ?? localZone,
       org: given("org"),
       project: given("project"),
       metric: given("metric"),
@@ -139,13 +144,17 @@ export class TallystickUsage extends HTMLElement {
   }
 }
 
-function zoneOf(name) {
+/** What is wrong with the attributes; null where nothing is. A figure of another period than is meant helps nobody. */
+function mistakeIn({ range, from, to, tz }, url) {
+  if (!RANGES.includes(range)) return `range must be one of ${RANGES.join(", ")}`;
+  if (range === "custom" && !(DATE.test(from ?? "") && DATE.test(to ?? "") && from <= to))
+    return "from and to must be days, like 2026-11-01";
   try {
-    new Intl.DateTimeFormat("en", { timeZone: name ?? localZone });
-    return name ?? localZone;
+    new Intl.DateTimeFormat("en", { timeZone: tz });
   } catch {
-    return "UTC";
+    return `there is no time zone ${tz}`;
   }
+  return url === null || URL.canParse(url, document.baseURI) ? null : "token-url is no address";
 }
 
 function questionOf(state, period) {
