@@ -87,6 +87,11 @@ def with_database(url: str, name: str) -> str:
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 
+def environment_of(variables: dict[str, str]) -> dict[str, str]:
+    """This process's and these; nobody outside is trusted: reading certificates takes a tenth of a start."""
+    return {**os.environ, "SSL_CERT_FILE": os.devnull, **variables}
+
+
 def run_cli(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command line, as a process."""
     return subprocess.run(
@@ -95,7 +100,7 @@ def run_cli(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
         text=True,
         timeout=120,
         check=False,
-        env={**os.environ, **environment},
+        env=environment_of(environment),
     )
 
 
@@ -178,7 +183,7 @@ class ReceiverProcess:
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
-            env={**os.environ, **self._environment},
+            env=environment_of(self._environment),
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()

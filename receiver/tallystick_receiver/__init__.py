@@ -1,10 +1,7 @@
 """The receiver: usage enters the database and answers questions."""
 
-try:
-    import aiohttp as _aiohttp
-    import asyncpg as _asyncpg
-    import numpy as np
-except ImportError as error:
-    raise ImportError(f"{error.name} is missing: pip install 'tallystick[receiver]'") from error
+from importlib.util import find_spec as _found
 
-del _aiohttp, _asyncpg, np
+for _name in ("aiohttp", "asyncpg", "numpy"):
+    if _found(_name) is None:
+        raise ImportError(f"{_name} is missing: pip install 'tallystick[receiver]'")

@@ -22,7 +22,7 @@ from tallystick_receiver.dashboard.session_cookie import with_session
 from tallystick_receiver.dashboard.session_routes import SessionRoutes
 from tallystick_receiver.deliver.outside import Outside
 from tallystick_receiver.deliver.ways import courier
-from tallystick_receiver.errors import InvalidQuestion, Unavailable
+from tallystick_receiver.errors import InvalidQuestion, NotLoopbackError, Unavailable
 from tallystick_receiver.horizons import Kept
 from tallystick_receiver.ingest import Ingest
 from tallystick_receiver.otlp.intake import Intake
@@ -92,10 +92,6 @@ class _Routes(Protocol):
         """Register the routes."""
 
 
-class NotLoopbackError(Exception):
-    """Without keys the receiver listens on loopback only."""
-
-
 class Receiver:
     """One receiver process: `open`, then serve until `close`.
 
@@ -158,9 +154,8 @@ class Receiver:
             DefinitionRoutes(database, self.gate, now_ns=now_ns), ThresholdRoutes(database, self.gate, now_ns=now_ns),
             SubscriptionRoutes(database, self.gate, now_ns=now_ns), AlertRoutes(database, self.gate, now_ns=now_ns),
             AllowanceRoutes(database, self.gate, now_ns=now_ns, hold_seconds=settings.level_hold_seconds),
-            SessionRoutes(self.gate), *_pages(database, self.gate, settings),
+            *_pages(database, self.gate, settings), DeliveryRoutes(database, self.gate, now_ns=now_ns),
             WebhookRoutes(database, self.gate, outside, now_ns=now_ns, webhooks_max=settings.webhooks_per_org_max),
-            DeliveryRoutes(database, self.gate, now_ns=now_ns),
         )  # fmt: skip
         self._feed = Feed(database)
         self._events = EventRoutes(database, self.gate, self._feed)
@@ -282,12 +277,13 @@ def _cost_routes(desk: Desk, gate: Gate, streaming: Streaming, now_ns: Callable[
 
 
 def _pages(database: Database, gate: Gate, settings: Settings) -> tuple[_Routes, ...]:
-    """The dashboard, the widgets, and the tokens with which these read."""
+    """The dashboard and its sessions, the widgets and their tokens."""
     assets = Assets()
     tokens = TokenRoutes(
         database, gate, seconds_max=settings.token_seconds_max, living_max=settings.tokens_per_key_max
     )  # fmt: skip
-    return DashboardRoutes(assets), EmbedRoutes(assets, named(settings.embed_origins)), tokens
+    embedded = EmbedRoutes(assets, named(settings.embed_origins))
+    return DashboardRoutes(assets), SessionRoutes(gate), embedded, tokens
 
 
 def told(database: Database, settings: Settings, now_ns: Callable[[], int]) -> Duty:

@@ -8,11 +8,13 @@ import os
 import subprocess
 import time
 import warnings
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from tallystick_receiver.errors import Unavailable
+from tallystick_receiver.settings import Settings
 
 _log = logging.getLogger(__name__)
 _ATTEMPTS: Final = 10
@@ -169,3 +171,16 @@ def _is_running(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+@asynccontextmanager
+async def database_url(settings: Settings) -> AsyncIterator[tuple[str, EmbeddedPostgres | None]]:
+    """The URL to connect to; without a setting that of the embedded server, which runs meanwhile."""
+    if settings.database_url:
+        yield settings.database_url, None
+        return
+    embedded = EmbeddedPostgres(Path(settings.data_dir))
+    try:
+        yield await embedded.start(), embedded
+    finally:
+        await embedded.stop()

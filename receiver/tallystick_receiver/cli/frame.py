@@ -14,9 +14,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tallystick_receiver.app import NotLoopbackError
 from tallystick_receiver.embedded import EmbeddedMissingError
-from tallystick_receiver.errors import InvalidQuestion, Unavailable
+from tallystick_receiver.errors import InvalidQuestion, NotLoopbackError, Unavailable
 from tallystick_receiver.readable import printable
 from tallystick_receiver.settings import Settings, SettingsError, read_settings, table
 from tallystick_receiver.store.database import DatabaseTooOldError

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from tallystick_receiver.cli.frame import run, settings_of, settings_options
-from tallystick_receiver.serve import database_url
+from tallystick_receiver.embedded import database_url
 from tallystick_receiver.settings import Settings
 from tallystick_receiver.store.convert import convert
 from tallystick_receiver.store.database import connected

@@ -9,7 +9,7 @@ import click
 
 from tallystick_receiver.cli.frame import run, settings_of, settings_options
 from tallystick_receiver.cli.window import progress_of_days, window_of, window_options
-from tallystick_receiver.serve import database_url
+from tallystick_receiver.embedded import database_url
 from tallystick_receiver.settings import Settings
 from tallystick_receiver.store.database import connected
 from tallystick_receiver.store.migrate import migrate

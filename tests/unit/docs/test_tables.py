@@ -87,7 +87,9 @@ def test_a_bad_setting_is_refused_with_a_sentence_that_names_it(name, value):
 
 
 def leaves(group, words=()):
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         if isinstance(command, click.Group):
             yield from leaves(command, (*words, name))
         if not isinstance(command, click.Group) or command.invoke_without_command:
