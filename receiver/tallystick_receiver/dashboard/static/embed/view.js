@@ -106,10 +106,11 @@ function overTime(scene, total) {
   ];
 }
 
-/** A row may say that nothing is known, as of a level whose last sample is too old. */
-function stateOf(values, bucket, scene, total) {
-  if (!values.has(bucket.key)) return emptiness(bucket, answer.completeness, now);
-  return values.get(bucket.key) === null ? "unknown" : "known";
+/** Of a level without a sample nobody knows how much there was, however complete everything is. */
+function stateOf(values, bucket, { answer, now }, total) {
+  if ((values.get(bucket.key) ?? null) !== null) return "known";
+  const state = emptiness(bucket, answer.completeness, now);
+  return state === "zero" && (total.level || values.has(bucket.key)) ? "unknown" : state;
 }
 
 function row(bucket, unit) {
