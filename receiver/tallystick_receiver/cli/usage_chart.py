@@ -64,7 +64,7 @@ def buckets_of(answer: _Row, unit: str, now: datetime) -> list[Bucket]:
     if until is None:
         return [Bucket(name=name, is_complete=False) for name in names]
     reached = bucket_text(min(until, last).astimezone(zone), unit)
-    before = list(names).index(reached) if reached in names else 0 if until < start else len(names)
+    before = list(names).index(reached) if reached in names else 0
     is_all = until >= min(end, now - _NEWS)
     return [Bucket(name=name, is_complete=is_all or place < before) for place, name in enumerate(names)]
 

@@ -144,8 +144,14 @@ function chart(buckets, unit) {
   });
   return h(
     "svg",
-    { class: "bars", part: "chart", viewBox: `0 0 100 ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true",
-      "data-key": `chart ${buckets.length}` },
+    {
+      class: "bars",
+      part: "chart",
+      viewBox: `0 0 100 ${HEIGHT}`,
+      preserveAspectRatio: "none",
+      "aria-hidden": "true",
+      "data-key": `chart ${buckets.length}`,
+    },
     bars,
   );
 }
