@@ -3,6 +3,7 @@ from contextlib import ExitStack
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from unit.exporter.otlp_peer import otlp_peer
+from unit.exporter.spools import Spools
 
 from tallystick_exporter import UsageExporter, UsageReader
 
@@ -35,3 +36,10 @@ def application(peer):
             return made
 
         yield make
+
+
+@pytest.fixture
+def spools(tmp_path):
+    found = Spools(tmp_path / "spool")
+    yield found
+    found.close()

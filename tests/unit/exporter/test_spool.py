@@ -1,8 +1,6 @@
-"""The spool: bounded, whole or put aside, owned by one process at a time; with real files and real processes."""
+"""The spool: bounded, whole or put aside; with real files."""
 
 import os
-import signal
-import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,65 +8,13 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from otlp import export_request
 from unit.exporter.otlp_peer import points_in
+from unit.exporter.spools import BLOCK, DAY_NS, Spools, drained, parcel, values
 
 from tallystick_exporter.losses import Reason, folded
 from tallystick_exporter.parcel import halves, parcel_of
 from tallystick_exporter.piece_file import CorruptPieceError, packed, unpacked
-from tallystick_exporter.spool import CORRUPT_FILES_MAX, Spool
-
-DAY_NS = 86_400 * 10**9
-BLOCK = 4096
-
-
-def parcel(value=1, made_ns=DAY_NS, points=1, noise=0):
-    found = [{"name": "m", "value": value, "start": 1, "end": 2, "attributes": {"n": n}} for n in range(points)]
-    resource = {"service.name": "app", "service.instance.id": "one", "noise": os.urandom(noise).hex()}
-    return parcel_of(export_request(found, resource=resource).SerializeToString(), points, made_ns)
-
-
-class Spools:
-    """Spools of one folder, as if of several processes, and what they lost."""
-
-    def __init__(self, root):
-        self.root = root
-        self.losses = []
-        self.now_ns = DAY_NS
-        self._open = []
-
-    def open(self, bytes_max=10**9, seconds_max=86_400):
-        spool = Spool(self.root, bytes_max, seconds_max, self.losses.extend, lambda: self.now_ns)
-        self._open.append(spool)
-        return spool
-
-    def close(self):
-        for spool in self._open:
-            spool.close()
-
-    @property
-    def size(self):
-        return sum(-(-file.stat().st_size // BLOCK) * BLOCK for file in self.root.glob("writers/*/*.piece"))
-
-
-@pytest.fixture
-def spools(tmp_path):
-    found = Spools(tmp_path / "spool")
-    yield found
-    found.close()
-
-
-def drained(spool):
-    """Everything in it, in the order in which it is sent."""
-    found = []
-    while (oldest := spool.oldest()) is not None:
-        found.append(oldest)
-        spool.settled(oldest)
-    return found
-
-
-def values(parcels):
-    return [sent.value for one in parcels for sent in points_in(one.body)]
+from tallystick_exporter.spool import CORRUPT_FILES_MAX
 
 
 def test_what_one_process_left_the_next_sends_byte_for_byte_oldest_first(spools):
@@ -319,129 +265,3 @@ def test_halves_hold_the_same_points_with_the_same_times(points):
     assert (first.points, second.points) == (points // 2, points - points // 2)
     assert points_in(first.body) + points_in(second.body) == points_in(whole.body)
     assert [len(points_in(half.body)) for half in (first, second)] == [first.points, second.points]
-
-
-WRITER = """
-import os, signal, sys
-from pathlib import Path
-from tallystick_exporter.parcel import parcel_of
-from tallystick_exporter.spool import Spool
-
-def say(word):
-    print(word, flush=True)
-
-spool = Spool(Path(sys.argv[1]), 10**9, 86_400, lambda losses: None)
-"""
-
-
-class Writer:
-    """A process that writes into the spool as its program says, and ends by kill -9."""
-
-    def __init__(self, root, program):
-        self.process = subprocess.Popen(
-            [sys.executable, "-W", "ignore::DeprecationWarning", "-c", WRITER + program, str(root)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env={**os.environ, "PYTHONPATH": ":".join(path for path in sys.path if path)},
-        )  # fmt: skip
-
-    def heard(self):
-        return self.process.stdout.readline()
-
-    def kill(self):
-        self.process.kill()
-        self.process.communicate()
-
-
-def test_what_was_written_survives_kill_nine_and_is_adopted_only_then(spools):
-    writer = Writer(
-        spools.root,
-        """
-import time
-for n in range(10):
-    spool.add(parcel_of(b"body %d" % n, 1, time.time_ns()))
-say("written")
-sys.stdin.readline()
-""",
-    )
-    assert writer.heard() == "written\n"
-    spool = spools.open()
-    spool.adopt()
-    assert len(spool) == 0
-    writer.kill()
-    spool.adopt()
-    spools.now_ns = 0
-
-    assert [found.body for found in drained(spool)] == [b"body %d" % n for n in range(10)]
-
-
-def test_kill_nine_while_writing_loses_nothing_that_was_confirmed(spools):
-    writer = Writer(
-        spools.root,
-        """
-import time
-for n in range(10**9):
-    spool.add(parcel_of(b"%d" % n, 1, time.time_ns()))
-    say(n)
-""",
-    )
-    for _ in range(50):
-        confirmed = int(writer.heard())
-    writer.process.send_signal(signal.SIGKILL)
-    confirmed = max([confirmed, *map(int, writer.process.stdout.read().split())])
-    writer.kill()
-    spools.now_ns = 0
-    spool = spools.open()
-    spool.adopt()
-
-    found = [int(one.body) for one in drained(spool)]
-    assert found[: confirmed + 1] == list(range(confirmed + 1))
-    assert len(found) <= confirmed + 2
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_living_child_does_not_keep_the_folder_of_its_dead_parent(spools):
-    writer = Writer(
-        spools.root,
-        """
-import time
-spool.add(parcel_of(b"parent", 1, time.time_ns()))
-if os.fork():
-    sys.stdin.readline()
-else:
-    say(os.getpid())
-    while True:
-        signal.pause()
-""",
-    )
-    child = int(writer.heard())
-    spool = spools.open()
-    spool.adopt()
-    assert len(spool) == 0
-    writer.process.kill()
-    writer.process.wait()
-    spool.adopt()
-    os.kill(child, signal.SIGKILL)
-    writer.kill()
-    spools.now_ns = 0
-
-    assert [found.body for found in drained(spool)] == [b"parent"]
-
-
-def test_four_processes_write_into_one_folder_and_nothing_is_lost_or_doubled(spools):
-    program = """
-import time
-for n in range(50):
-    spool.add(parcel_of(b"%d %d" % (os.getpid(), n), 1, time.time_ns()))
-say("written")
-sys.stdin.readline()
-"""
-    writers = [Writer(spools.root, program) for _ in range(4)]
-    assert [writer.heard() for writer in writers] == ["written\n"] * 4
-    for writer in writers:
-        writer.kill()
-    spools.now_ns = 0
-    spool = spools.open()
-    spool.adopt()
-
-    found = [one.body.decode() for one in drained(spool)]
-    assert sorted(found) == sorted(f"{writer.process.pid} {n}" for writer in writers for n in range(50))
