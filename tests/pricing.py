@@ -7,12 +7,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from otlp import SECOND, export, export_request, get, send
+from otlp import SECOND, export, export_request, get, now_ns, send
 from waiting import wait_until
 
 PATIENT = ("--late-seconds-max", "1000000000", "--ahead-seconds-max", "1000000000", "--keep-points-days", "0",
            "--roll-seconds", "0.05", "--cost-seconds", "0.05")  # fmt: skip
 """Settings of a receiver that takes usage of any year and prices it at once."""
+QUICK = ("--roll-seconds", "0.3", "--cost-seconds", "0.3", "--balance-seconds", "0.3")
+"""Settings of a receiver that does soon whatever is to be done in the background, and lives long."""
 SOURCE = {"sourceUrl": "https://example.com/pricing", "checkedOn": "2026-11-01"}
 
 
@@ -44,11 +46,12 @@ def attributes_of(provider: str, model: str, **more: str) -> dict[str, str]:
 
 
 def use(
-    receiver: Any, kinds: dict[str, int | float], attributes: dict[str, str], when: str = "2026-11-10T12:00:00", *,
+    receiver: Any, kinds: dict[str, int | float], attributes: dict[str, str],
+    when: str | None = "2026-11-10T12:00:00", *,
     metric: str = "llm.tokens", unit: str = "{token}", by: str = "token.kind", key: str = "", **more: Any,
 ) -> None:  # fmt: skip
-    """Send an amount of each kind."""
-    end = at(when) + 30 * SECOND
+    """Send an amount of each kind, at a time or now (None)."""
+    end = now_ns() if when is None else at(when) + 30 * SECOND
     points = [
         {"name": metric, "unit": unit, "value": value, "end": end, "attributes": {**attributes, by: kind}, **more}
         for kind, value in kinds.items()

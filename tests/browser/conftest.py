@@ -11,16 +11,20 @@ from dataclasses import dataclass, field
 import pytest
 import pytest_asyncio
 from cached import CACHE, INSTALL_SECONDS, install
-from conftest import ReceiverProcess, fresh_database
+from conftest import ReceiverProcess, fresh_database, run_cli
 from fault.actors import Postgres
 from months import Months
-from otlp import export
+from otlp import export, send
+from pricing import QUICK
 from servers import Missing
+from tokens import PRICED, priced
 
 playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
 
 WAIT_MILLISECONDS = 60_000
 HOURS = 50
+LINES = {"queries.executed": "40000", "logs.ingested.bytes": "900000000000", "webhooks.delivered": "2000.5"}
+"""Thresholds of acme."""
 AXE = "axe-core@4.14.1"
 SETTLED = "() => document.querySelector('main[aria-busy=false] h1') !== null"
 
@@ -57,6 +61,12 @@ class Visit:
     async def settled(self):
         await self.page.wait_for_function(SETTLED)
 
+    async def sign_in(self, url, key):
+        """Open a page, and enter a key where it asks for one."""
+        await self.page.goto(url)
+        await self.page.fill("input[name=key]", key)
+        await self.page.press("input[name=key]", "Enter")
+
     async def figures(self, selector):
         """Exact quantities by what they are of: the attribute is the text that the API sent, `None` is unknown."""
         found = await self.page.eval_on_selector_all(
@@ -78,26 +88,108 @@ async def chromium() -> AsyncIterator[playwright.Browser]:
         await browser.close()
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def window(chromium) -> AsyncIterator[playwright.BrowserContext]:
+    """Where tabs share what they have loaded already."""
+    context = await _window(chromium)
+    yield context
+    await context.close()
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def visit(chromium) -> AsyncIterator[Visit]:
+async def visit(window) -> AsyncIterator[Visit]:
     """A fresh tab; in the end it must not have complained (a test may clear what it provoked)."""
-    context = await chromium.new_context(timezone_id="Europe/Berlin", locale="en-GB")
-    context.set_default_timeout(WAIT_MILLISECONDS)
+    found = Visit(await window.new_page())
+    yield found
+    await found.page.close()
+    assert found.complaints == []
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def stranger(chromium) -> AsyncIterator[Visit]:
+    """The same in a window of its own, for who signs in (cookies of all ports of a host are one) or chooses colours."""
+    context = await _window(chromium)
     found = Visit(await context.new_page())
     yield found
     await context.close()
     assert found.complaints == []
 
 
+async def _window(chromium):
+    context = await chromium.new_context(timezone_id="Europe/Berlin", locale="en-GB")
+    context.set_default_timeout(WAIT_MILLISECONDS)
+    return context
+
+
 @pytest.fixture(scope="session")
 def platform_url(template) -> Iterator[str]:
-    """A receiver with some days of usage, for tests that change nothing."""
+    """A receiver with some days of usage and a few thresholds, for tests that change nothing."""
     with fresh_database(template) as url:
         receiver = ReceiverProcess(["--database-url", url], {})
         for request in Months(hours=HOURS).requests():
             reply = export(receiver.url, request)
             assert (reply.status, reply.rejected) == (200, 0), reply.body
+        for key, line in LINES.items():
+            fields = {"metricKey": key, "subjectType": "org", "subjectId": "acme", "threshold": line}
+            assert send("POST", f"{receiver.url}/api/v1/thresholds", fields).status == 201
         yield receiver.url
+        receiver.close()
+
+
+@pytest.fixture(scope="session")
+def costs_url(template) -> Iterator[str]:
+    """A receiver with weeks of tokens in two currencies, for tests that change nothing."""
+    with fresh_database(template) as url:
+        hasty = ReceiverProcess(["--database-url", url, *PRICED], {})
+        priced(hasty)
+        hasty.close()
+        receiver = ReceiverProcess(["--database-url", url], {})
+        yield receiver.url
+        receiver.close()
+
+
+@pytest.fixture(scope="session")
+def empty_url(template) -> Iterator[str]:
+    """A receiver that knows nothing, for tests that change nothing."""
+    with fresh_database(template) as url:
+        receiver = ReceiverProcess(["--database-url", url], {})
+        yield receiver.url
+        receiver.close()
+
+
+@pytest.fixture(scope="session")
+def playground(template) -> Iterator[ReceiverProcess]:
+    """A receiver for tests that add metrics, senders and organisations of names that no other test has."""
+    with fresh_database(template) as url:
+        receiver = ReceiverProcess(["--database-url", url, *QUICK], {})
+        yield receiver
+        receiver.close()
+
+
+@dataclass
+class Secured:
+    """A receiver with keys and the usage of two organisations."""
+
+    url: str
+    database_url: str
+
+    def key(self, name, scope, *options):
+        """A new key's text."""
+        made = ("--name", name, "--scope", scope, *options, "--database-url", self.database_url)
+        return next(word for word in run_cli("keys", "create", *made).stdout.split() if word.startswith("tsk_"))
+
+
+@pytest.fixture(scope="session")
+def secured(template) -> Iterator[Secured]:
+    """Shared: a test makes the keys that it needs, and touches no other."""
+    with fresh_database(template) as url:
+        secured = Secured("", url)
+        agent = secured.key("agent", "ingest")
+        receiver = ReceiverProcess(["--database-url", url], {})
+        for request in Months(hours=3, orgs={"acme": ("web",), "globex": ("search",)}).requests():
+            assert export(receiver.url, request, agent).status == 200
+        secured.url = receiver.url
+        yield secured
         receiver.close()
 
 

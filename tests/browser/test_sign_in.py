@@ -1,78 +1,51 @@
 """Signing in with a key, and what a key may see."""
 
-import pytest
 from conftest import run_cli
-from months import Months
-from otlp import export
-
-ORGS = {"acme": ("web",), "globex": ("search",)}
 
 
-@pytest.fixture
-async def secured(start_receiver, database_url, in_thread):
-    """(url, make a key) of a receiver with keys."""
-
-    def key(name, scope, *options):
-        done = run_cli("keys", "create", "--name", name, "--scope", scope, *options, "--database-url", database_url)
-        return next(word for word in done.stdout.split() if word.startswith("tsk_"))
-
-    ingest = await in_thread(key, "agent", "ingest")
-    receiver = await in_thread(start_receiver)
-    for request in Months(hours=3, orgs=ORGS).requests():
-        assert (await in_thread(export, receiver.url, request, ingest)).status == 200
-    return receiver.url, key, ingest
-
-
-async def sign_in(visit, url, key):
-    await visit.page.goto(url)
-    await visit.page.fill("input[name=key]", key)
-    await visit.page.press("input[name=key]", "Enter")
-
-
-async def test_a_key_opens_the_page_and_signing_out_closes_it(visit, secured, in_thread):
-    url, key, _ = secured
-    await sign_in(visit, f"{url}/?range=7d", await in_thread(key, "reader", "read"))
-    await visit.page.wait_for_selector("[data-group=globex]")
-    (cookie,) = await visit.page.context.cookies()
+async def test_a_key_opens_the_page_and_signing_out_closes_it(stranger, secured, in_thread):
+    url = secured.url
+    await stranger.sign_in(f"{url}/?range=7d", await in_thread(secured.key, "reader", "read"))
+    await stranger.page.wait_for_selector("[data-group=globex]")
+    (cookie,) = await stranger.page.context.cookies()
     assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
     assert "tsk_" not in cookie["value"]
-    await visit.page.reload()
-    await visit.page.wait_for_selector("[data-group=globex]")
-    await visit.page.click("text=Sign out")
-    await visit.page.wait_for_selector("input[name=key]")
-    assert await visit.page.context.cookies() == []
+    await stranger.page.reload()
+    await stranger.page.wait_for_selector("[data-group=globex]")
+    await stranger.page.click("text=Sign out")
+    await stranger.page.wait_for_selector("input[name=key]")
+    assert await stranger.page.context.cookies() == []
 
 
-async def test_a_key_of_one_organisation_sees_that_one_only(visit, secured, in_thread):
-    url, key, _ = secured
-    await sign_in(visit, f"{url}/?range=7d&by=org", await in_thread(key, "acme", "read", "--org", "acme"))
-    await visit.page.wait_for_selector("[data-group=acme]")
-    assert await visit.page.inner_text(".fixed b") == "acme"
-    assert "globex" not in await visit.page.content()
-    await visit.page.goto(f"{url}/?range=7d&org=globex")
-    await visit.page.wait_for_selector(".panel.denied")
-    assert all("403" in complaint for complaint in visit.complaints)
-    visit.complaints.clear()
-    await visit.page.click("text=Show what this key may see")
-    await visit.page.wait_for_selector("[data-group=web]")
+async def test_a_key_of_one_organisation_sees_that_one_only(stranger, secured, in_thread):
+    url = secured.url
+    await stranger.sign_in(f"{url}/?range=7d&by=org", await in_thread(secured.key, "acme", "read", "--org", "acme"))
+    await stranger.page.wait_for_selector("[data-group=acme]")
+    assert await stranger.page.inner_text(".fixed b") == "acme"
+    assert "globex" not in await stranger.page.content()
+    await stranger.page.goto(f"{url}/?range=7d&org=globex")
+    await stranger.page.wait_for_selector(".panel.denied")
+    assert all("403" in complaint for complaint in stranger.complaints)
+    stranger.complaints.clear()
+    await stranger.page.click("text=Show what this key may see")
+    await stranger.page.wait_for_selector("[data-group=web]")
 
 
-async def test_wrong_keys_are_told_why(visit, secured):
-    url, _, ingest = secured
-    await sign_in(visit, url, "tsk_no_such")
-    await visit.page.wait_for_selector("text=This key is not known")
-    await visit.page.fill("input[name=key]", ingest)
-    await visit.page.press("input[name=key]", "Enter")
-    await visit.page.wait_for_selector("text=it needs the scope read or admin")
-    assert len(visit.complaints) == 2
-    visit.complaints.clear()
+async def test_wrong_keys_are_told_why(stranger, secured, in_thread):
+    await stranger.sign_in(secured.url, "tsk_no_such")
+    await stranger.page.wait_for_selector("text=This key is not known")
+    await stranger.page.fill("input[name=key]", await in_thread(secured.key, "writer", "ingest"))
+    await stranger.page.press("input[name=key]", "Enter")
+    await stranger.page.wait_for_selector("text=it needs the scope read or admin")
+    assert len(stranger.complaints) == 2
+    stranger.complaints.clear()
 
 
-async def test_a_revoked_key_ends_the_session(visit, secured, database_url, in_thread):
-    url, key, _ = secured
-    text = await in_thread(key, "reader", "read")
-    await sign_in(visit, f"{url}/?range=7d", text)
-    await visit.page.wait_for_selector("[data-group=globex]")
-    await in_thread(run_cli, "keys", "revoke", text.split("_")[1], "--database-url", database_url)
-    await visit.page.wait_for_selector("text=The session has ended")
-    visit.complaints.clear()
+async def test_a_revoked_key_ends_the_session(stranger, secured, in_thread):
+    url = secured.url
+    text = await in_thread(secured.key, "reader", "read")
+    await stranger.sign_in(f"{url}/?range=7d", text)
+    await stranger.page.wait_for_selector("[data-group=globex]")
+    await in_thread(run_cli, "keys", "revoke", text.split("_")[1], "--database-url", secured.database_url)
+    await stranger.page.wait_for_selector("text=The session has ended")
+    stranger.complaints.clear()

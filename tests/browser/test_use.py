@@ -61,24 +61,24 @@ async def test_an_address_opened_elsewhere_shows_the_same(visit, platform_url, c
     assert dict(found) == shown
 
 
-async def test_usage_that_is_committed_appears_without_reload(visit, receiver, in_thread):
-    sender = Sender()
-    await in_thread(export, receiver.url, sender.whole(requests=[5]))
-    await visit.open(f"{receiver.url}/?range=7d")
+async def test_usage_that_is_committed_appears_without_reload(visit, playground, in_thread):
+    sender = Sender(instance="moving")
+    await in_thread(export, playground.url, sender.whole(requests=[5]))
+    await visit.open(f"{playground.url}/?range=7d")
     await visit.page.evaluate("window.stayed = true")
     await visit.page.wait_for_selector("[data-metric=requests] .q[data-quantity='5']")
-    await in_thread(export, receiver.url, sender.whole(requests=[7]))
+    await in_thread(export, playground.url, sender.whole(requests=[7]))
     await visit.page.wait_for_selector("[data-metric=requests] .q[data-quantity='12']")
     assert await visit.page.evaluate("window.stayed")
 
 
-async def test_an_update_keeps_the_focus_and_what_is_being_typed(visit, receiver, in_thread):
-    sender = Sender()
-    await in_thread(export, receiver.url, sender.whole(requests=[5]))
-    await visit.open(f"{receiver.url}/?range=7d")
+async def test_an_update_keeps_the_focus_and_what_is_being_typed(visit, playground, in_thread):
+    sender = Sender(instance="typing")
+    await in_thread(export, playground.url, sender.whole(letters=[5]))
+    await visit.open(f"{playground.url}/?range=7d")
     await visit.page.fill("input[name=project]", "half a na")
-    await in_thread(export, receiver.url, sender.whole(requests=[7]))
-    await visit.page.wait_for_selector("[data-metric=requests] .q[data-quantity='12']")
+    await in_thread(export, playground.url, sender.whole(letters=[7]))
+    await visit.page.wait_for_selector("[data-metric=letters] .q[data-quantity='12']")
     assert await visit.page.evaluate("document.activeElement.value") == "half a na"
 
 
@@ -95,8 +95,9 @@ async def test_a_stopped_database_is_said_and_the_page_recovers_by_itself(visit,
     visit.complaints.clear()
 
 
-async def test_zero_and_unknown_look_different(visit, receiver, in_thread):
+async def test_zero_and_unknown_look_different(visit, start_receiver, in_thread):
     """What was announced and is complete is zero; what nobody announced is unknown."""
+    receiver = await in_thread(start_receiver, "--balance-seconds", "0.2")
     for request in Months(hours=4, orgs={"acme": ("web",)}).requests():
         await in_thread(export, receiver.url, request)
     await visit.open(f"{receiver.url}/?range=7d&metric=queries.executed&org=acme&project=nobody")
@@ -107,16 +108,15 @@ async def test_zero_and_unknown_look_different(visit, receiver, in_thread):
     await visit.page.wait_for_selector(".panel.empty:has-text('not known')")
 
 
-async def test_an_empty_receiver_says_how_to_begin(visit, receiver):
-    await visit.open(receiver.url)
+async def test_an_empty_receiver_says_how_to_begin(visit, empty_url):
+    await visit.open(empty_url)
     assert "/api/v1/usage/records" in await visit.page.inner_text(".panel.empty")
 
 
-async def test_a_refused_point_is_replayed_when_its_cause_is_gone(visit, start_receiver, in_thread):
-    receiver = await in_thread(start_receiver)
+async def test_a_refused_point_is_replayed_when_its_cause_is_gone(visit, playground, in_thread):
     point = {"name": "requests", "value": 3, "attributes": {"project.id": "web"}}
-    await in_thread(export, receiver.url, export_request([point]))
-    await visit.open(f"{receiver.url}/dashboard/health")
+    await in_thread(export, playground.url, export_request([point]))
+    await visit.open(f"{playground.url}/dashboard/health")
     await visit.page.click("button:text-is('Replay')")
     await visit.page.wait_for_selector("td:has-text('refused')")
 
@@ -137,6 +137,9 @@ async def test_the_demo_moves(visit, tmp_path):
         moving = """before => [...document.querySelectorAll('.tile .figure .q')].filter(
             q => before[q.dataset.of] !== undefined && before[q.dataset.of] !== q.dataset.quantity).length >= 5"""
         await visit.page.wait_for_function(moving, arg=await visit.figures(".tiles .figure"))
+        await visit.page.click("nav >> text=Cost")
+        await visit.page.wait_for_selector("[data-key=costliest] .q[data-quantity]")
+        await visit.page.wait_for_selector("[data-key=unpriced] >> text=platform-small")
     finally:
         process.terminate()  # killed, it would leave its receiver behind
         await process.communicate()

@@ -15,8 +15,8 @@ from conftest import run_cli
 from otlp import export, export_request
 
 TYPES = {
-    "alerts.evaluated", "logs.ingested.bytes", "logs.ingested.events", "queries.executed", "storage.snapshot",
-    "webhooks.delivered",
+    "alerts.evaluated", "llm.requests", "llm.tokens", "logs.ingested.bytes", "logs.ingested.events",
+    "queries.executed", "storage.snapshot", "webhooks.delivered",
 }  # fmt: skip
 LINE = re.compile(r"^ *(\S+) +(\S+) +([a-z.]+) +([\d,]+) +([\d,]+) +=\s*$", re.MULTILINE)
 

@@ -12,7 +12,7 @@ from tallystick_receiver.dashboard.assets import Asset, Assets, chart_library
 if TYPE_CHECKING:
     from aiohttp.web import Request
 
-PAGES: Final = ("breakdown", "alerts", "metrics", "health")
+PAGES: Final = ("breakdown", "cost", "alerts", "metrics", "health")
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

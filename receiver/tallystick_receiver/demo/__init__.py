@@ -1,1 +1,1 @@
-"""The demo: a log platform metered at five sites, a receiver beside it, and the proof that both halves match."""
+"""The demo: a log platform metered at six sites, a receiver beside it, and the proof that both halves match."""

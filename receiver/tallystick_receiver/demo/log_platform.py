@@ -1,4 +1,4 @@
-"""A small log platform, metered at five sites: what an application does to be metered is the calls of `metering`."""
+"""A small log platform, metered at six sites: what an application does to be metered is the calls of `metering`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ import aiohttp
 from aiohttp import web
 
 from tallystick import Level
+from tallystick_receiver.demo.assistant import FEATURES, Assistant
 from tallystick_receiver.demo.tally import Recorder
 
 _RULES_SECONDS: Final = 0.5
 _SNAPSHOT_SECONDS: Final = 1.0
 _STORED_BYTES_MAX: Final = 400_000
 _WEBHOOKS_WAITING_MAX: Final = 1_000
+_EXPLAINED_EVENTS: Final = 50
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,7 +44,7 @@ class Project:
 
 
 class LogPlatform:
-    """Receives logs, searches them, evaluates rules and tells customers over webhooks.
+    """Receives logs, searches and explains them, evaluates rules and tells customers over webhooks.
 
     Args:
         metering: where usage is recorded.
@@ -51,6 +53,7 @@ class LogPlatform:
 
     def __init__(self, metering: Recorder, projects: Sequence[Project]) -> None:
         self._metering = metering
+        self._assistant = Assistant(metering)
         self._projects = {(project.organization_id, project.project_id): project for project in projects}
         self._webhooks: asyncio.Queue[Project | None] = asyncio.Queue(_WEBHOOKS_WAITING_MAX)
         self._stopping = asyncio.Event()
@@ -65,6 +68,7 @@ class LogPlatform:
         app = web.Application()
         app.router.add_post("/{org}/{project}/logs", self._ingest)
         app.router.add_get("/{org}/{project}/search", self._search)
+        app.router.add_get("/{org}/{project}/explanation", self._explain)
         app.router.add_post("/customers/{org}/hook", self._customer)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
@@ -113,6 +117,18 @@ class LogPlatform:
             metadata={"query.kind": "search"}, unit="{query}",
         )  # fmt: skip
         return web.json_response({"found": found})
+
+    async def _explain(self, request: web.Request) -> web.Response:
+        project = self._project(request)
+        feature = request.query.get("feature", FEATURES[0])
+        if feature not in FEATURES:
+            raise web.HTTPBadRequest(text="there is no such feature")
+        latest = b"".join(list(project.stored)[-_EXPLAINED_EVENTS:])
+        answer = self._assistant.answer(
+            latest, organization_id=project.organization_id, project_id=project.project_id,
+            user=request.query.get("user", "unknown"), feature=feature,
+        )  # fmt: skip
+        return web.json_response({"answer": answer})
 
     async def _evaluate_rules(self) -> None:
         async for _ in self._until_stopped(_RULES_SECONDS):

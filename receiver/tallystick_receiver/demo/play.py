@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -18,6 +18,7 @@ import aiohttp
 from rich.console import Console
 
 from tallystick_receiver.demo.log_platform import LogPlatform, projects
+from tallystick_receiver.demo.price_list import rates
 from tallystick_receiver.demo.receiver_process import DemoError, receiver
 from tallystick_receiver.demo.sdk import metering_to
 from tallystick_receiver.demo.show import Scene, Screen, addresses, books, comparison, kept_over_time
@@ -27,7 +28,6 @@ from tallystick_receiver.demo.traffic import Traffic
 _SCENE_SECONDS: Final = 1.0
 _COMPARED_SECONDS: Final = 0.2
 _COMPARED_SECONDS_MAX: Final = 10.0
-_OK: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +61,7 @@ class Demo:
         with _stopped_by_signals(stop):
             async with receiver(self.listen, self.data_dir) as url, aiohttp.ClientSession() as session:
                 usage = _Usage(session, url, datetime.now(UTC))
+                await usage.record_rates()
                 async with metering_to(url) as metering:
                     tally = Tally(metering)
                     await self._perform(tally, usage, stop)
@@ -128,6 +129,14 @@ class _Usage:
         end = datetime.now(UTC) + timedelta(hours=1)
         return await self._get("/api/usage", end, groupBy="org,project,type")
 
+    async def record_rates(self) -> None:
+        """Say what models cost.
+
+        Raises:
+            DemoError: the receiver does not answer, or says no.
+        """
+        await self._answered(self._session.post(f"{self.url}/api/v1/rates", json=rates()))
+
     async def completeness(self) -> dict[str, Any]:
         """Whether the receiver has all that was announced, as soon as it has compared; call it after the last flush.
 
@@ -146,12 +155,15 @@ class _Usage:
 
     async def _get(self, path: str, end: datetime, **query: str) -> dict[str, Any]:
         window = {"from": self._since.isoformat(), "to": end.isoformat()}
+        return await self._answered(self._session.get(self.url + path, params={**window, **query}))
+
+    async def _answered(self, asking: AbstractAsyncContextManager[aiohttp.ClientResponse]) -> dict[str, Any]:
         try:
-            async with self._session.get(self.url + path, params={**window, **query}) as response:
+            async with asking as response:
                 answer: dict[str, Any] = await response.json(content_type=None)
         except (aiohttp.ClientError, TimeoutError):
             raise DemoError(f"the receiver at {self.url} does not answer") from None
-        if response.status != _OK:
+        if not response.ok:
             raise DemoError(f"the receiver says {answer.get('detail', response.status)}")
         return answer
 

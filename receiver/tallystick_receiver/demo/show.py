@@ -24,6 +24,7 @@ _HEADINGS: Final = {
     "alerts.evaluated": "alerts",
     "webhooks.delivered": "webhooks",
     "storage.snapshot": "stored",
+    "llm.tokens": "tokens",
 }
 
 
@@ -71,6 +72,7 @@ def addresses(console: Console, receiver_url: str, platform_url: str) -> None:
         ("dashboard", f"{receiver_url}/"),
         ("log platform", platform_url),
         ("OTLP/HTTP", f"{receiver_url}/v1/metrics"),
+        ("cost", f"{receiver_url}/dashboard/cost"),
         ("usage", f"{receiver_url}/api/usage?groupBy=org,type"),
         ("one organisation", f"{receiver_url}/api/usage?orgId=acme&groupBy=project,type,hour"),
         ("completeness", f"{receiver_url}/api/v1/completeness"),

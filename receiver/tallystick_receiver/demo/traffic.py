@@ -1,18 +1,22 @@
-"""Synthetic traffic: clients of every project send logs and search them, over real HTTP."""
+"""Synthetic traffic: clients of every project send logs, search them and have them explained, over real HTTP."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from itertools import count
 from random import Random
 from typing import Final
 
 import aiohttp
 
+from tallystick_receiver.demo.assistant import FEATURES, USERS
 from tallystick_receiver.demo.log_platform import Project
 
 _SEARCHES: Final = 0.2
+_EXPLAINED_EVERY: Final = 8
+"""A client's first request asks for an explanation, and so does each eighth: the shortest demo has a cost."""
 _EVENTS_MAX: Final = 40
 _PAUSE_SECONDS: Final = 0.12
 _SOURCES: Final = ("nginx", "api", "worker")
@@ -50,8 +54,16 @@ class Traffic:
 
     async def _client(self, session: aiohttp.ClientSession, project: Project, pause_seconds: float) -> None:
         base = f"{self._url}/{project.organization_id}/{project.project_id}"
-        while not self._stopping.is_set():
-            if self._random.random() < _SEARCHES:
+        for number in count():
+            if self._stopping.is_set():
+                return
+            if number % _EXPLAINED_EVERY == 0:
+                # The first users ask most, as everywhere.
+                user = USERS[min(int(self._random.expovariate(0.7)), len(USERS) - 1)]
+                asked = {"user": user, "feature": self._random.choice(FEATURES)}
+                async with session.get(f"{base}/explanation", params=asked) as response:
+                    await response.read()
+            elif self._random.random() < _SEARCHES:
                 query = {"q": self._random.choice(_WORDS)}
                 async with session.get(f"{base}/search", params=query) as response:
                     await response.read()

@@ -12,6 +12,7 @@ import { addressOf, stateOf } from "./state.js";
 const PAGES = {
   usage: () => import("./pages/usage.js"),
   breakdown: () => import("./pages/breakdown.js"),
+  cost: () => import("./pages/cost.js"),
   alerts: () => import("./pages/alerts.js"),
   metrics: () => import("./pages/metrics.js"),
   health: () => import("./pages/health.js"),

@@ -1,11 +1,15 @@
 // Charts by plotly.js, which is loaded when the figures are on the screen already; without it there are tables.
 
-import { exact } from "./format.js";
+import { exact, isCurrency } from "./format.js";
 import { timeIn } from "./period.js";
 
 const meta = document.querySelector("meta[name=tallystick-charts]");
 const COLOURS = 8;
 const WIDTHS = { hour: 3600000, day: 86400000, month: "M1" };
+const HOVERED = { hour: "%d %b %Y, %H:%M", day: "%a %d %b %Y", month: "%b %Y" };
+const SETTINGS = { displayModeBar: false, responsive: true };
+const HEIGHT = 308;
+const probe = document.createElement("span");
 let loading = null;
 
 /** Whether the receiver has the library (the extra `dashboard`). */
@@ -30,7 +34,7 @@ export class Palette {
  */
 export async function draw(element, { buckets, bucket, series, unit, unknown, tz, palette }) {
   const library = await load();
-  const local = (time) => timeIn(tz, time).replace(" ", "T");
+  const local = localTime(tz);
   const x = buckets.map(({ start }) => local(start));
   const data = series.map(({ name, isRest, values }) => ({
     type: "bar",
@@ -41,10 +45,8 @@ export async function draw(element, { buckets, bucket, series, unit, unknown, tz
     hovertemplate: "%{customdata}",
     xperiod: WIDTHS[bucket],
     xperiodalignment: "middle",
-    marker: { color: style(isRest ? "--chart-rest" : `--chart-${palette.number(name)}`), line: { width: 0 } },
+    marker: { color: colour(isRest ? "--chart-rest" : `--chart-${palette.number(name)}`), line: { width: 0 } },
   }));
-  const line = style("--line");
-  const font = { family: style("--font"), size: 12, color: style("--muted") };
   const shapes = unknown.map(([start, end]) => ({
     type: "rect",
     xref: "x",
@@ -54,42 +56,47 @@ export async function draw(element, { buckets, bucket, series, unit, unknown, tz
     y0: 0,
     y1: 1,
     layer: "below",
-    fillcolor: style("--unknown"),
+    fillcolor: colour("--unknown"),
     line: { width: 0 },
   }));
-  const layout = {
-    barmode: "stack",
-    bargap: 0.18,
-    height: 308,
-    margin: { l: 58, r: 8, t: 8, b: 44 },
-    font,
-    shapes,
-    showlegend: false,
-    dragmode: false,
-    hovermode: "x unified",
-    paper_bgcolor: "rgba(0,0,0,0)",
-    plot_bgcolor: "rgba(0,0,0,0)",
-    hoverlabel: { bgcolor: style("--raised"), bordercolor: line, font: { ...font, color: style("--text") } },
-    xaxis: {
-      type: "date",
-      range: [x[0], local(buckets.at(-1).end)],
-      fixedrange: true,
-      showgrid: false,
-      linecolor: line,
-      tickcolor: line,
-      hoverformat: bucket === "hour" ? "%d %b %Y, %H:%M" : bucket === "day" ? "%a %d %b %Y" : "%b %Y",
-    },
-    yaxis: {
-      fixedrange: true,
-      gridcolor: line,
-      zeroline: false,
-      rangemode: "tozero",
-      tickformat: "~s",
-      ticksuffix: unit === "By" ? "B" : "",
-      nticks: 5,
-    },
-  };
-  await library.react(element, data, layout, { displayModeBar: false, responsive: true });
+  const range = [x[0], local(buckets.at(-1).end)];
+  await library.react(element, data, { ...layoutOf({ range, bucket, unit }), barmode: "stack", shapes }, SETTINGS);
+}
+
+/** What a period comes to, day by day, and what it is expected to: see pages/cost.js. */
+export async function drawOutlook(element, { times, values, forecast, end, unit, tz }) {
+  const library = await load();
+  const local = localTime(tz);
+  const [now, last] = [local(times.at(-1)), local(end)];
+  const spent = values.at(-1);
+  const line = (more) => ({ type: "scatter", mode: "lines", hovertemplate: "%{customdata}", ...more });
+  const ahead = (text, more) =>
+    line({
+      x: [now, last],
+      y: [Number(spent), Number(text)],
+      customdata: [exact(spent, unit), exact(text, unit)],
+      ...more,
+    });
+  const band =
+    forecast.low === null
+      ? []
+      : [
+          ahead(forecast.low, { name: "low", line: { width: 0 } }),
+          ahead(forecast.high, { name: "high", line: { width: 0 }, fill: "tonexty", fillcolor: colour("--bar") }),
+        ];
+  const expected = { name: "expected", line: { color: colour("--chart-1"), width: 2, dash: "dot" } };
+  const data = [
+    ...band,
+    ...(forecast.total === null ? [] : [ahead(forecast.total, expected)]),
+    line({
+      name: "so far",
+      x: times.map(local),
+      y: values.map(Number),
+      customdata: values.map((value) => exact(value, unit)),
+      line: { color: colour("--chart-1"), width: 2 },
+    }),
+  ];
+  await library.react(element, data, layoutOf({ range: [local(times[0]), last], bucket: "day", unit }), SETTINGS);
 }
 
 /** Save what is drawn as a PNG. */
@@ -116,8 +123,60 @@ function load() {
   return loading;
 }
 
-function style(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+/** What all charts look like: no legend (tables are), nothing to drag, colours of the page. */
+function layoutOf({ range, bucket, unit }) {
+  const line = colour("--line");
+  const family = getComputedStyle(document.body).fontFamily;
+  const font = { family, size: 12, color: colour("--muted") };
+  return {
+    bargap: 0.18,
+    height: HEIGHT,
+    margin: { l: 58, r: 8, t: 8, b: 44 },
+    font,
+    showlegend: false,
+    dragmode: false,
+    hovermode: "x unified",
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    hoverlabel: { bgcolor: colour("--raised"), bordercolor: line, font: { ...font, color: colour("--text") } },
+    xaxis: {
+      type: "date",
+      range,
+      fixedrange: true,
+      showgrid: false,
+      linecolor: line,
+      tickcolor: line,
+      hoverformat: HOVERED[bucket],
+      ...daysOf(range, bucket),
+    },
+    yaxis: {
+      fixedrange: true,
+      gridcolor: line,
+      zeroline: false,
+      rangemode: "tozero",
+      tickformat: isCurrency(unit) ? ",~f" : "~s",
+      ticksuffix: unit === "By" ? "B" : "",
+      nticks: 5,
+    },
+  };
+}
+
+/** Days are named in their middle, each where there are few. */
+function daysOf([start, end], bucket) {
+  if (bucket !== "day") return {};
+  const days = (Date.parse(end) - Date.parse(start)) / WIDTHS.day;
+  return { ticklabelmode: "period", ...(days <= 10 ? { dtick: WIDTHS.day, tickformat: "%-d\n%b %Y" } : {}) };
+}
+
+const localTime = (tz) => (time) => timeIn(tz, time).replace(" ", "T");
+
+/** A colour of style.css as it is now, in light or dark: only an element that has it says which of both that is. */
+function colour(name) {
+  probe.style.setProperty("color", `var(${name})`);
+  document.body.append(probe);
+  const found = getComputedStyle(probe).color;
+  probe.remove();
+  return found;
 }
 
 function shortened(name) {

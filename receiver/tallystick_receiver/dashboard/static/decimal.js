@@ -34,6 +34,9 @@ export function sum(texts) {
   return sign + `${shown.slice(0, -places)}.${shown.slice(-places)}`.replace(/\.?0+$/, "");
 }
 
+/** A decimal text with the other sign. */
+export const negative = (text) => (text.startsWith("-") ? text.slice(1) : `-${text}`);
+
 /** a - b below, at or above zero: for sorting. */
 export function compare(a, b) {
   const [left, right] = [parsed(a), parsed(b)];

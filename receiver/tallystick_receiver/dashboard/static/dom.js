@@ -2,16 +2,19 @@
 // focus, scroll position and text selection survive a live update.
 
 const SVG = "http://www.w3.org/2000/svg";
-const DRAWN = new Set(["svg", "path", "rect", "line", "title-svg"]);
+const DRAWN = new Set(["svg", "path", "rect", "line"]);
 
-/** An element: h("a", {href, class, onclick}, ...children). `keep` leaves its children to somebody else. */
+/**
+ * An element: h("a", {href, class, onclick}, ...children). `keep` leaves its children to somebody else; names that end
+ * in % are styles, which the security policy allows scripts to set, but no attribute.
+ */
 export function h(name, properties, ...children) {
   const element = DRAWN.has(name) ? document.createElementNS(SVG, name) : document.createElement(name);
   for (const [key, value] of Object.entries(properties ?? {})) {
     if (value === null || value === undefined || value === false) continue;
     if (key.startsWith("on")) element[key] = value;
     else if (key === "keep") element.dataset.keep = "";
-    else if (key === "width%") element.style.setProperty("width", `${value}%`);
+    else if (key.endsWith("%")) element.style.setProperty(key.slice(0, -1), `${value}%`);
     else element.setAttribute(key, value === true ? "" : value);
   }
   element.append(
@@ -53,7 +56,7 @@ function key(node) {
 function attributes(shown, wanted) {
   for (const { name, value } of [...wanted.attributes]) {
     if (name === "style") {
-      if (shown.style.width !== wanted.style.width) shown.style.setProperty("width", wanted.style.width);
+      if (shown.style.cssText !== wanted.style.cssText) shown.style.cssText = wanted.style.cssText;
     } else if (shown.getAttribute(name) !== value) shown.setAttribute(name, value);
   }
   for (const { name } of [...shown.attributes]) {

@@ -11,7 +11,11 @@ import { emptiness } from "./usage_answers.js";
 
 const DIMENSIONS = ["service.name", "user.id", "region"];
 
-/** The figure of a scene: see pages/usage.js. */
+/**
+ * The figure of a scene: see pages/usage.js. A page that shows something else than usage says in the scene what it is:
+ * `csv` (the address of a file), `hasBy` (false where the page has its own choice of groups), `lacking` (what stands for
+ * a bucket without a figure).
+ */
 export function figure(scene) {
   const { state, context, period, metric, by, series } = scene;
   const choices = [...new Set(["org", "project", ...DIMENSIONS, by])];
@@ -21,34 +25,27 @@ export function figure(scene) {
     h(
       "figcaption",
       {},
-      h(
-        "h2",
-        {},
-        metric.type,
-        h(
-          "span",
-          { class: "unit" },
-          ` ${metric.level ? "last" : "sum"} by ${period.bucket}${unitName(metric.unit) ? `, ${metric.unit === "By" ? "bytes" : unitName(metric.unit)}` : ""}`,
-        ),
-      ),
-      h(
-        "label",
-        {},
-        h("span", { class: "label" }, "Stacked by"),
-        h("input", {
-          name: "by",
-          value: by,
-          list: "known-by",
-          autocomplete: "off",
-          spellcheck: "false",
-          onchange: (event) => context.go({ by: event.target.value.trim() || null }),
-        }),
-        h(
-          "datalist",
-          { id: "known-by" },
-          choices.map((choice) => h("option", { value: choice }, groupName(choice))),
-        ),
-      ),
+      h("h2", {}, metric.type, h("span", { class: "unit" }, ` ${measure(scene)}`)),
+      scene.hasBy === false
+        ? null
+        : h(
+            "label",
+            {},
+            h("span", { class: "label" }, "Stacked by"),
+            h("input", {
+              name: "by",
+              value: by,
+              list: "known-by",
+              autocomplete: "off",
+              spellcheck: "false",
+              onchange: (event) => context.go({ by: event.target.value.trim() || null }),
+            }),
+            h(
+              "datalist",
+              { id: "known-by" },
+              choices.map((choice) => h("option", { value: choice }, groupName(choice))),
+            ),
+          ),
       isAvailable
         ? h(
             "button",
@@ -64,7 +61,7 @@ export function figure(scene) {
         "a",
         {
           class: "plain",
-          href: context.exportLink(period, metric.type, `type,${period.bucket},${by}`),
+          href: scene.csv ?? context.exportLink(period, metric.type, `type,${period.bucket},${by}`),
           download: true,
         },
         "CSV",
@@ -96,7 +93,12 @@ export function figure(scene) {
   );
 }
 
-function overTime({ state, period, metric, series, buckets, all, now }) {
+function measure({ metric, period }) {
+  const unit = metric.unit === "By" ? "bytes" : unitName(metric.unit);
+  return `${metric.level ? "last" : "sum"} by ${period.bucket}${unit ? `, ${unit}` : ""}`;
+}
+
+function overTime({ state, period, metric, series, buckets, all, now, lacking }) {
   const columns = [
     { name: period.bucket },
     ...series.map(({ name }) => ({ name, isNumber: true })),
@@ -109,13 +111,13 @@ function overTime({ state, period, metric, series, buckets, all, now }) {
       const values = series.map(({ values: own }) => own[index]);
       const known = values.filter((value) => value !== null);
       const none = emptiness(bucket, all.completeness, now) === "zero" ? "0" : null;
+      const shown = (value) =>
+        value === null && lacking ? lacking(bucket, none) : quantity(value ?? none, metric.unit);
       return h(
         "tr",
         {},
         h("th", { scope: "row" }, period.bucket === "hour" ? timeIn(state.tz, bucket.start) : bucket.key),
-        [...values, known.length ? sum(known) : null].map((value) =>
-          h("td", { class: "number" }, quantity(value ?? none, metric.unit)),
-        ),
+        [...values, known.length ? sum(known) : null].map((value) => h("td", { class: "number" }, shown(value))),
       );
     });
   return table(`${metric.type} by ${period.bucket}`, columns, rows, { key: "over-time" });

@@ -20,6 +20,7 @@ export function humane(text, unit) {
   if (unit === "By.s") return `${scaled(number / 3600, "B")} h`;
   if (unit === "s") return duration(number);
   if (unit === "ms") return duration(number / 1000);
+  if (isCurrency(unit)) return `${money(number)} ${unit}`;
   const name = unitName(unit, number);
   return name ? `${count(number)} ${name}` : count(number);
 }
@@ -72,6 +73,18 @@ function scaled(number, unit) {
   }
   const places = step === 0 ? 0 : Math.abs(value) < 9.995 ? 2 : Math.abs(value) < 99.95 ? 1 : 0;
   return `${value.toFixed(places)} ${LARGE[step]}${unit}`;
+}
+
+/** Whether a unit is an amount of money (ISO 4217): no unit of UCUM is three capital letters. */
+export const isCurrency = (unit) => /^[A-Z]{3}$/.test(unit);
+
+/** Cents; of less than one unit two digits that count, since a call may cost a thousandth of a cent. */
+function money(number) {
+  const size = Math.abs(number);
+  if (size >= 1000000) return scaled(number, "").trim();
+  if (size >= 1 || size === 0)
+    return number.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+  return number.toLocaleString("en", { minimumSignificantDigits: 2, maximumSignificantDigits: 2 });
 }
 
 function duration(seconds) {

@@ -5,7 +5,17 @@ import { h } from "./dom.js";
 import { share } from "./format.js";
 import { growth, quantity, table } from "./parts.js";
 
-const NAMES = { org: "Organisation", project: "Project", day: "Day", hour: "Hour", month: "Month", week: "Week" };
+const NAMES = {
+  org: "Organisation",
+  project: "Project",
+  user: "User",
+  feature: "Feature",
+  model: "Model",
+  day: "Day",
+  hour: "Hour",
+  month: "Month",
+  week: "Week",
+};
 const TIMES = new Set(["hour", "day", "week", "month"]);
 
 /** What a grouping is called. */

@@ -9,13 +9,17 @@ export function live(round, { pause = PAUSE_MIN } = {}) {
   const ending = new AbortController();
   const { signal } = ending;
   const haste = new EventTarget();
+  let isHasty = false;
+  haste.addEventListener("soon", () => (isHasty = true));
   (async () => {
     while (!signal.aborted) {
       await visible(signal);
+      isHasty = false;
       const began = performance.now();
       const isWell = await round(signal);
       const took = performance.now() - began;
-      await sleep(isWell ? Math.max(pause, SLOWNESS * took) : TROUBLE, signal, haste);
+      // Whoever asked for haste while the round was under way may have changed what it asked for.
+      if (!isWell || !isHasty) await sleep(isWell ? Math.max(pause, SLOWNESS * took) : TROUBLE, signal, haste);
     }
   })();
   return { stop: () => ending.abort(), soon: () => haste.dispatchEvent(new Event("soon")) };

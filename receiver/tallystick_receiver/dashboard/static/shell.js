@@ -6,6 +6,7 @@ import { localZone } from "./state.js";
 const PAGES = [
   ["usage", "Usage"],
   ["breakdown", "Breakdown"],
+  ["cost", "Cost"],
   ["alerts", "Alerts"],
   ["metrics", "Metrics"],
   ["health", "Health"],

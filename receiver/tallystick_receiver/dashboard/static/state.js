@@ -2,7 +2,7 @@
 
 const RANGE_NAMES = new Set(["today", "7d", "30d", "month", "last-month", "custom"]);
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
-const PARTS = ["org", "project", "metric", "by", "day"];
+const PARTS = ["org", "project", "metric", "by", "currency", "day"];
 
 /** The zone of this browser. */
 export const localZone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";

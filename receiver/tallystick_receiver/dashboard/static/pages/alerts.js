@@ -5,10 +5,12 @@ import { h } from "../dom.js";
 import { panel, quantity, table } from "../parts.js";
 import { timeIn } from "../period.js";
 import { filters } from "../filters.js";
+import { ThresholdEditor } from "../threshold_editor.js";
 import { Slow } from "../usage_answers.js";
 
 export const title = "Alerts";
 const SHOWN_MAX = 50;
+const KEYS_MAX = 1000;
 const EVENT_PAGES_MAX = 10;
 const EVENT_PAGE = 1000;
 const TYPES = "threshold.approaching,threshold.exceeded";
@@ -19,6 +21,12 @@ export function open(state, context) {
   const unitOf = async (key, signal) =>
     (await slow.get(`unit ${key}`, () => ask("/api/v1/metrics", { key }, { signal }))).metrics[0]?.unit ?? "";
   const happened = { events: [], after: null };
+  const editor = new ThresholdEditor(state, context);
+  const keys = async (signal) =>
+    editor.isAllowed
+      ? (await slow.get("keys", () => ask("/api/v1/metrics", { orgId: state.org, limit: KEYS_MAX }, { signal })))
+          .metrics
+      : [];
   return async (signal) => {
     const found = await ask("/api/v1/thresholds", { orgId: state.org, limit: SHOWN_MAX }, { signal });
     const thresholds = [];
@@ -32,9 +40,9 @@ export function open(state, context) {
       thresholds.push({ ...threshold, allowance, unit: await unitOf(metricKey, signal) });
     }
     await follow(happened, state, signal);
-    return {
-      content: page({ state, context, thresholds, hasMore: Boolean(found.nextCursor), events: happened.events }),
-    };
+    const metrics = [...new Set((await keys(signal)).map(({ key }) => key))];
+    const hasMore = Boolean(found.nextCursor);
+    return { content: page({ state, context, thresholds, hasMore, events: happened.events, editor, metrics }) };
   };
 }
 
@@ -52,7 +60,7 @@ async function follow(happened, state, signal) {
   }
 }
 
-function page({ state, context, thresholds, hasMore, events }) {
+function page({ state, context, thresholds, hasMore, events, editor, metrics }) {
   return [
     h("div", { class: "heading", "data-key": "heading" }, h("h1", {}, "Alerts")),
     thresholds.length || state.org
@@ -66,11 +74,12 @@ function page({ state, context, thresholds, hasMore, events }) {
           },
         )
       : null,
+    editor.form(metrics),
     thresholds.length
       ? h(
           "ul",
           { class: "thresholds", "data-key": "thresholds", "aria-label": "Thresholds" },
-          thresholds.map((threshold) => card(threshold, state)),
+          thresholds.map((threshold) => card(threshold, state, editor)),
         )
       : panel(
           "empty",
@@ -98,10 +107,9 @@ function page({ state, context, thresholds, hasMore, events }) {
   ];
 }
 
-function card(
-  { id, orgId, metricKey, subjectType, subjectId, threshold, resetPeriod, levels, action, allowance, unit },
-  state,
-) {
+function card(whole, state, editor) {
+  const { id, orgId, metricKey, subjectType, subjectId, threshold, resetPeriod, levels, action, allowance, unit } =
+    whole;
   const used = allowance.problem ? null : (allowance.used ?? null);
   const percent = used === null || Number(threshold) === 0 ? null : (100 * Number(used)) / Number(threshold);
   const kind =
@@ -138,6 +146,7 @@ function card(
       h("span", {}, quantity(used, unit, { of: id }), " of ", quantity(threshold, unit)),
       h("span", {}, `${resetPeriod ?? "as the metric says"} · levels ${levels.join(", ")} % · ${action}`),
       allowance.resetsAt ? h("span", {}, `resets ${timeIn(state.tz, new Date(allowance.resetsAt))}`) : null,
+      editor.buttons(whole),
     ),
   );
 }

@@ -5,10 +5,12 @@ import { filters } from "../filters.js";
 import { groupName, groupsOf, groupTable, isTime } from "../groups.js";
 import { completeness, panel, quantity } from "../parts.js";
 import { periodOf } from "../period.js";
+import { treemap } from "../treemap.js";
 import { knownNames, metricsOf, Slow, sumsOf, usage, usageBefore } from "../usage_answers.js";
 
 export const title = "Breakdown";
 const LEVELS = ["org", "project", "service.name", "user.id", "day", "hour"];
+const MAPPED = new Set(["org", "project"]);
 
 /** See usage.js. */
 export function open(state, context) {
@@ -25,7 +27,11 @@ export function open(state, context) {
     if (metric) {
       const own = ({ type, unit }) => type === metric.type && unit === metric.unit;
       const more = { type: metric.type };
-      const whole = await usage(state, period, `type,${by}`, signal, more);
+      const [whole, both] = await Promise.all([
+        usage(state, period, `type,${by}`, signal, more),
+        MAPPED.has(by) ? usage(state, period, "type,org,project", signal, more) : { rows: [] },
+      ]);
+      scene.areas = both.rows.filter(own);
       const earlier = isTime(by) ? { rows: [] } : usageBefore(state, period, `type,${by}`, slow, signal, more);
       scene.groups = groupsOf(whole.rows.filter(own), earlier.rows.filter(own), by, !earlier.isRefused);
       scene.total = whole.totals.find(own)?.quantity ?? null;
@@ -85,7 +91,7 @@ function wider(state) {
 }
 
 function body(scene) {
-  const { state, context, period, metrics, metric, by, groups, total } = scene;
+  const { state, context, period, metrics, metric, by, groups, total, areas } = scene;
   const choices = [...new Set([...LEVELS.slice(context.session.orgId ? 1 : 0), by])];
   return [
     h(
@@ -129,6 +135,15 @@ function body(scene) {
         "Export CSV",
       ),
     ),
+    MAPPED.has(by)
+      ? treemap({
+          rows: areas,
+          unit: metric.unit,
+          total,
+          link: ({ org, project }) =>
+            org === null || project === null ? null : context.link({ metric: metric.id, org, project, by: "day" }),
+        })
+      : null,
     groups.length
       ? groupTable({
           groups,
@@ -136,7 +151,7 @@ function body(scene) {
           unit: metric.unit,
           total,
           compareWith: state.compare ? period.before : null,
-          link: (name) => context.link(deeper(state, by, name, metric, context)),
+          link: (name) => linkTo(deeper(scene, name), context),
           colour: null,
           rowsMax: 200,
         })
@@ -145,10 +160,17 @@ function body(scene) {
   ];
 }
 
-function deeper(state, by, name, metric) {
+const linkTo = (patch, context) => (patch === null ? null : context.link(patch));
+
+/** Where a row leads to; null where that is not one place: projects of several organisations may bear one name. */
+function deeper({ state, context, by, metric, areas }, name) {
   const at = { metric: metric.id };
   if (by === "org") return { ...at, org: name, by: "project" };
-  if (by === "project") return { ...at, project: name, by: "day" };
+  if (by === "project") {
+    const orgs = [...new Set(areas.filter(({ project }) => project === name).map(({ org }) => org))];
+    const org = context.session.orgId ?? state.org ?? (orgs.length === 1 ? orgs[0] : null);
+    return org === null ? null : { ...at, org, project: name, by: "day" };
+  }
   if (by === "day")
     return {
       ...at,

@@ -1,21 +1,28 @@
-// Metrics: what is metered and what each key means.
+// Metrics: what is metered, what each key means, and what it costs.
 
 import { ask } from "../api.js";
+import { howToPrice } from "../cost_parts.js";
 import { h } from "../dom.js";
 import { panel, table } from "../parts.js";
+import { priceOf, ratesNow, ratesTable } from "../rates.js";
+import { Slow } from "../usage_answers.js";
 
 export const title = "Metrics";
 const PAGE = 1000;
 
 /** See usage.js. */
 export function open(state, context) {
+  const slow = new Slow(context.again);
   return async (signal) => {
-    const found = await ask("/api/v1/metrics", { orgId: state.org, limit: PAGE }, { signal });
-    return { content: page(context, found) };
+    const [found, prices] = await Promise.all([
+      ask("/api/v1/metrics", { orgId: state.org, limit: PAGE }, { signal }),
+      slow.get("rates", () => ratesNow(state, signal), true),
+    ]);
+    return { content: page(state, context, found, prices) };
   };
 }
 
-function page(context, { metrics, nextCursor }) {
+function page(state, context, { metrics, nextCursor }, prices) {
   const rows = metrics.map(({ id, key, name, description, unit, aggregationType, resetPeriod, orgId }) =>
     h(
       "tr",
@@ -25,6 +32,7 @@ function page(context, { metrics, nextCursor }) {
       h("td", {}, unit || "–"),
       h("td", {}, aggregationType ?? "–"),
       h("td", {}, resetPeriod ?? "–"),
+      h("td", { "data-price-of": key }, priceOf({ key, orgId }, prices.rates)),
       h("td", {}, orgId ?? "all"),
       h("td", { class: "detail" }, description ?? ""),
     ),
@@ -45,6 +53,7 @@ function page(context, { metrics, nextCursor }) {
             { name: "Unit" },
             { name: "Aggregation" },
             { name: "Reset" },
+            { name: "Price now" },
             { name: "For" },
             { name: "Description" },
           ],
@@ -55,6 +64,15 @@ function page(context, { metrics, nextCursor }) {
           "No metric is known yet",
           h("p", {}, "Metrics appear here when their first usage arrives, or are defined with:"),
           h("pre", { tabindex: "0", role: "region", "aria-label": "An example" }, "tallystick metrics define --help"),
+        ),
+    prices.rates.length
+      ? ratesTable(prices, state)
+      : h(
+          "section",
+          { "data-key": "rates", "aria-labelledby": "rates" },
+          h("h2", { id: "rates" }, "Rates"),
+          h("p", { class: "hint" }, "No price is known yet. Record some, and the page Cost says what usage costs:"),
+          howToPrice(),
         ),
   ];
 }
