@@ -106,6 +106,7 @@ def main(argv: list[str] | None = None) -> None:
                 print(groups, ask(running, f"/api/v1/costs?{MONTH}&groupBy={groups}&limit=100000", 20))
             for report in REPORTS:
                 print(report, ask(running, f"/api/v1/costs/{report}{MONTH}", 20))
+            print("reconciliation", ask(running, "/api/v1/reconciliation?provider=anthropic&month=2026-10", 20))
 
 
 if __name__ == "__main__":

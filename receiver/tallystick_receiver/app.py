@@ -137,9 +137,8 @@ class Receiver:
         )  # fmt: skip
         self.intake = Intake(self.ingest, streams, settings, now_ns)
         self._otlp = Otlp(self.intake, self.telemetry, settings)
-        self._records = RecordsRoutes(
-            self.intake, self.gate, self.telemetry, records_max=settings.records_per_request_max
-        )  # fmt: skip
+        records_max = settings.records_per_request_max
+        self._records = RecordsRoutes(self.intake, self.gate, self.telemetry, records_max=records_max)
         books = Books(database, silent_after=timedelta(seconds=settings.silent_seconds_min), late=patience.late)
         desk = Desk(
             database, self.gate, books, now_ns=now_ns, rows_max=settings.query_rows_max,
@@ -306,6 +305,7 @@ def storage_plan(settings: Settings) -> StoragePlan:
         kept=Kept(
             late_seconds=settings.late_seconds_max, points_days=settings.keep_points_days,
             hourly_days=settings.keep_hourly_days, daily_days=settings.keep_daily_days,
+            cost_days=settings.keep_cost_days,
         ),
         chunk=timedelta(hours=settings.points_chunk_hours),
         columnstore_after=timedelta(days=settings.columnstore_after_days),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Context, Decimal
-from typing import Final, NamedTuple
+from functools import reduce
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, TypeVar
 
 from tallystick.llm import kinds
 from tallystick.semconv import METRIC_OVERFLOW, SERVICE_NAME
@@ -18,6 +20,8 @@ from tallystick_receiver.ranges import HOUR, Range, ceiling
 WIDE: Final = Context(prec=2000)
 """Decimal's own + rounds to 28 digits."""
 _SHARE: Final = Context(prec=6)
+_NOTHING: Final[Mapping[Any, Decimal]] = MappingProxyType({})
+Named = TypeVar("Named")
 
 
 class CostRow(NamedTuple):
@@ -83,6 +87,9 @@ TOTAL_DIMENSIONS: Final = frozenset({
 })  # fmt: skip
 """Dimensions that monthly totals keep: those of which there are few, or that are always asked for."""
 
+USER_DIMENSIONS: Final = frozenset({kinds.USER, METRIC_OVERFLOW, "@grade", "@state", "@category"})
+"""What monthly totals by user know (`cost_user` in migration 0031)."""
+
 
 def dimension_of(group: str) -> Dimension:
     """Where the value of a group is found."""
@@ -96,32 +103,38 @@ def hours_of(start: datetime, end: datetime) -> tuple[datetime, datetime]:
 
 @dataclass(frozen=True, slots=True)
 class CostRanges:
-    """Where a window is read: half-open ranges of hours, and whole months of UTC."""
+    """Where a window is read: half-open ranges of hours, and whole months of UTC from totals, or from those by user."""
 
     hours: list[Range]
     months: list[datetime]
+    user_months: list[datetime]
 
 
 def cost_ranges(question: Question) -> CostRanges:
     """Whole months from their totals, where these know what is asked; the rest by the hour."""
     start, end = hours_of(question.start, question.end)
     if start >= end:
-        return CostRanges([], [])
+        return CostRanges([], [], [])
     asked = [name for group in question.dimensions for name in (dimension_of(group).key, dimension_of(group).other)]
-    names = {name for name in (*asked, *question.filters) if name is not None and not name.startswith("@")}
+    names = {name for name in (*asked, *question.filters) if name is not None}
+    is_known = all(name.startswith("@") or name in TOTAL_DIMENSIONS for name in names)
     is_fine = question.unit in ("hour", "day", "week") or (question.unit == "month" and question.zone.key != "UTC")
     first = month_of(start) if start == month_of(start) else next_month(start)
     last = month_of(end)
-    if is_fine or not names <= TOTAL_DIMENSIONS or first >= last:
-        return CostRanges([(start, end)], [])
+    if is_fine or not is_known or first >= last:
+        return CostRanges([(start, end)], [], [])
     months = [first]
     while (following := next_month(months[-1])) < last:
         months.append(following)
-    return CostRanges([r for r in ((start, first), (last, end)) if r[0] < r[1]], months)
+    hours = [r for r in ((start, first), (last, end)) if r[0] < r[1]]
+    return CostRanges(hours, [], months) if names <= USER_DIMENSIONS else CostRanges(hours, months, [])
 
 
 Place = tuple[str, str]
 """A metric and its unit: what quantities add up by."""
+
+
+Group = tuple[object, ...]
 
 
 @dataclass(slots=True)
@@ -130,7 +143,7 @@ class Sum:
 
     Attributes:
         currency: None where nothing has a price.
-        cost, list_cost, billed_cost: None where nothing has a price.
+        cost, list_cost, billed_cost: None where nothing has a price; one object where they are the same.
         quantities: of all usage, with a price or without.
         unpriced: of usage without a price, by why.
         superseded: of usage that the same sender counted in a better way; it is in no other figure.
@@ -140,25 +153,9 @@ class Sum:
     cost: Decimal | None = None
     list_cost: Decimal | None = None
     billed_cost: Decimal | None = None
-    quantities: dict[Place, Decimal] = field(default_factory=dict)
-    unpriced: dict[tuple[str, str, State], Decimal] = field(default_factory=dict)
-    superseded: dict[Place, Decimal] = field(default_factory=dict)
-
-    def add(self, row: CostRow) -> None:
-        """One more row, exactly."""
-        place = (row.metric, row.unit)
-        if row.state is State.SUPERSEDED:
-            self.superseded[place] = _plus(self.superseded.get(place), row.quantity)
-            return
-        self.quantities[place] = _plus(self.quantities.get(place), row.quantity)
-        if row.cost is None or row.list_cost is None or row.billed_cost is None:
-            reason = (*place, row.state)
-            self.unpriced[reason] = _plus(self.unpriced.get(reason), row.quantity)
-            return
-        self.currency = row.currency
-        self.cost = _plus(self.cost, row.cost)
-        self.list_cost = _plus(self.list_cost, row.list_cost)
-        self.billed_cost = _plus(self.billed_cost, row.billed_cost)
+    quantities: Mapping[Place, Decimal] = field(default_factory=lambda: _NOTHING)
+    unpriced: Mapping[tuple[str, str, State], Decimal] = field(default_factory=lambda: _NOTHING)
+    superseded: Mapping[Place, Decimal] = field(default_factory=lambda: _NOTHING)
 
 
 def sums(rows: Iterable[tuple[Group, CostRow]]) -> list[tuple[Group, Sum]]:
@@ -170,24 +167,13 @@ def sums(rows: Iterable[tuple[Group, CostRow]]) -> list[tuple[Group, Sum]]:
     Returns:
         Each group as often as it has currencies, at least once; in the order of groups as they come.
     """
-    priced: dict[Group, dict[str, Sum]] = {}
-    rest: dict[Group, list[CostRow]] = {}
+    members: dict[Group, list[CostRow]] = {}
     for group, row in rows:
-        by_currency = priced.setdefault(group, {})
-        if row.currency is None:
-            rest.setdefault(group, []).append(row)
+        if group in members:
+            members[group].append(row)
         else:
-            by_currency.setdefault(row.currency, Sum()).add(row)
-    found = []
-    for group, by_currency in priced.items():
-        ordered = [by_currency[currency] for currency in sorted(by_currency)] or [Sum()]
-        for row in rest.get(group, ()):
-            ordered[0].add(row)
-        found += [(group, one) for one in ordered]
-    return found
-
-
-Group = tuple[object, ...]
+            members[group] = [row]
+    return [(group, one) for group, found in members.items() for one in _by_currency(found)]
 
 
 def share(part: Decimal, whole: Decimal) -> Decimal | None:
@@ -195,5 +181,41 @@ def share(part: Decimal, whole: Decimal) -> Decimal | None:
     return None if not whole else _SHARE.divide(part, whole)
 
 
-def _plus(sum_: Decimal | None, more: Decimal) -> Decimal:
-    return more if sum_ is None else WIDE.add(sum_, more)
+def _by_currency(rows: list[CostRow]) -> list[Sum]:
+    if len(rows) == 1 and rows[0].cost is not None:
+        # Nearly all groups of a large answer are one row: nothing is added up.
+        [row] = rows
+        return [Sum(row.currency, row.cost, row.list_cost, row.billed_cost, {(row.metric, row.unit): row.quantity})]
+    currencies = sorted({row.currency for row in rows if row.currency is not None})
+    if len(currencies) <= 1:
+        return [_sum_of(rows)]
+    chosen = [[row for row in rows if row.currency == currency] for currency in currencies]
+    chosen[0] += [row for row in rows if row.currency is None]
+    return [_sum_of(found) for found in chosen]
+
+
+def _sum_of(rows: list[CostRow]) -> Sum:
+    """Rows of one currency at most, exactly."""
+    counted = [row for row in rows if row.state is not State.SUPERSEDED]
+    priced = [row for row in counted if row.cost is not None]
+    cost = _total([row.cost for row in priced])
+    return Sum(
+        currency=priced[0].currency if priced else None, cost=cost,
+        list_cost=cost if all(r.list_cost is r.cost for r in priced) else _total([r.list_cost for r in priced]),
+        billed_cost=cost if all(r.billed_cost is r.cost for r in priced) else _total([r.billed_cost for r in priced]),
+        quantities=_quantities(((row.metric, row.unit), row.quantity) for row in counted),
+        unpriced=_quantities(((r.metric, r.unit, r.state), r.quantity) for r in counted if r.cost is None),
+        superseded=_quantities(((r.metric, r.unit), r.quantity) for r in rows if r.state is State.SUPERSEDED),
+    )  # fmt: skip
+
+
+def _total(numbers: list[Decimal | None]) -> Decimal | None:
+    """Exact; None of none."""
+    return reduce(WIDE.add, (number for number in numbers if number is not None)) if numbers else None
+
+
+def _quantities(pairs: Iterable[tuple[Named, Decimal]]) -> dict[Named, Decimal]:
+    found: dict[Named, Decimal] = {}
+    for place, quantity in pairs:
+        found[place] = WIDE.add(found[place], quantity) if place in found else quantity
+    return found

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from decimal import Context, Decimal
 from enum import StrEnum
 from fractions import Fraction
+from itertools import accumulate
 from typing import Final
 
 from tallystick_receiver.daily_pattern import (
@@ -231,12 +232,13 @@ def _method(known: int) -> Method:
 
 def _valued(quantities: Sequence[Exact], prices: Sequence[Fraction]) -> Fraction:
     """What these days cost; days of one price are added up before they are multiplied."""
-    total, run = Fraction(), Fraction()
+    total = Fraction()
+    run: Exact = 0
     for index, (quantity, price) in enumerate(zip(quantities, prices, strict=True)):
         run += quantity
         if index + 1 == len(prices) or prices[index + 1] != price:
             total += run * price
-            run = Fraction()
+            run = 0
     return total
 
 
@@ -249,6 +251,8 @@ def _trend(days: Sequence[Exact | None]) -> Trend | None:
 
 def _summed(series: Sequence[Sequence[Fraction | None]]) -> list[Fraction | None]:
     """Day by day; a day that is unknown of one part is unknown."""
+    if len(series) == 1:
+        return list(series[0])
     return [
         None if any(value is None for value in day) else sum((value for value in day if value is not None), Fraction())
         for day in zip(*series, strict=True)
@@ -275,9 +279,11 @@ def _origins(values: Sequence[Fraction | None], horizon: int) -> list[int]:
     too few. Neighbours share most of their days and err alike, so the wider they are apart, the more they say.
     """
     first = len(values) - len(since_first(values))
+    # How many days before each one are known.
+    known = list(accumulate((value is not None for value in values), initial=0))
     possible = [
-        (origin, known_days(values[first:origin])) for origin in range(len(values) - horizon, first, -1)
-        if None not in values[origin : origin + horizon]
+        (origin, known[origin] - known[first]) for origin in range(len(values) - horizon, first, -1)
+        if known[origin + horizon] - known[origin] == horizon
     ]  # fmt: skip
     found = [origin for origin, known in possible if known >= WEEKDAYS_FROM]
     if len(found) < BACK_TESTS_MIN:

@@ -22,12 +22,14 @@ class Kept:
         points_days: the points themselves.
         hourly_days: rollups of quarters of an hour and of hours; at least as long as the points.
         daily_days: rollups of days; at least as long as the hours.
+        cost_days: rows of cost; at least as long as the hours that they are priced from.
     """
 
     late_seconds: int
     points_days: int
     hourly_days: int
     daily_days: int
+    cost_days: int = 0
 
     @property
     def reach(self) -> timedelta:
@@ -43,6 +45,7 @@ class Horizons:
     points: datetime | None
     hourly: datetime | None
     daily: datetime | None
+    costs: datetime | None = None
 
 
 def horizons_of(kept: Kept, now: datetime) -> Horizons:
@@ -51,6 +54,7 @@ def horizons_of(kept: Kept, now: datetime) -> Horizons:
     return Horizons(
         collections=_midnight(now, kept.reach), points=_horizon(kept, points, now),
         hourly=_horizon(kept, hourly, now), daily=_horizon(kept, daily, now),
+        costs=_horizon(kept, _longer(hourly, kept.cost_days), now),
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Our half and the provider's half of a bill, laid side by side by UTC day, model and kind, and why they differ.
+"""Our half and the provider's half of a bill, laid side by side by UTC day, model, kind and tier, and why they differ.
 
     theirs - ours = coverage + price + unpriced + fees + rest
 
@@ -9,6 +9,9 @@
 | price | tokens that both have and we price, at the difference of the rates |
 | fees | what is no token: searches, sessions, storage |
 | rest | what the provider asks without saying for how many tokens of what |
+
+Tokens are compared tier by tier where the provider names the tier of all of a day, model and kind; else all tiers of it
+are one, on both sides.
 
 The five add up to the difference to the last digit. Nothing is calibrated: what is not understood is in `rest`.
 
@@ -37,16 +40,22 @@ _PERCENT: Final = 100
 
 
 class Key(NamedTuple):
-    """What is compared; a model or kind of None is all of them together."""
+    """What is compared; a model, kind or tier of None is all of them together."""
 
     day: date
     model: str | None
     kind: str | None
+    tier: str | None = None
 
     @property
     def is_tokens(self) -> bool:
         """Whether its quantity is tokens."""
         return self.kind in _TOKENS
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is all of a day together."""
+        return self.model is None and self.kind is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +162,7 @@ def reconcile(ours: Mapping[Key, Side], theirs: Mapping[Key, Side], costed: Coll
         theirs: what the provider says; what is missing of a costed day costs nothing there.
         costed: days of which the provider's cost is known.
     """
-    theirs = dict(theirs)
+    ours, theirs = _by_tier(ours, theirs)
     ours, lumped = _lump(ours, theirs, costed)
     rows: dict[Key, Row] = {}
     for key in {**theirs, **ours}:
@@ -167,7 +176,7 @@ def reconcile(ours: Mapping[Key, Side], theirs: Mapping[Key, Side], costed: Coll
 
 
 def grouped(rows: Mapping[Key, Row], names: Collection[str]) -> dict[tuple[object, ...], Row]:
-    """Rows added up by some of day, model and kind; by none of them, one row of all, if there is any."""
+    """Rows added up by some of day, model, kind and tier; by none of them, one row of all, if there is any."""
     found: dict[tuple[object, ...], Row] = {}
     for key, row in rows.items():
         group = tuple(getattr(key, name) for name in names)
@@ -200,6 +209,21 @@ def is_settled(day: date, now: datetime, gates: Gates) -> bool:
     return now - end >= gates.settled
 
 
+def _by_tier(ours: Mapping[Key, Side], theirs: Mapping[Key, Side]) -> tuple[dict[Key, Side], dict[Key, Side]]:
+    """Both sides with tiers where the provider names them all, and without where it does not."""
+    named = {key[:3] for key in theirs if key.tier is not None and key.is_tokens}
+    named -= {key[:3] for key in theirs if key.tier is None}
+    return _tiers_joined(ours, named), _tiers_joined(theirs, named)
+
+
+def _tiers_joined(sides: Mapping[Key, Side], named: Collection[tuple[object, ...]]) -> dict[Key, Side]:
+    found: dict[Key, Side] = {}
+    for key, side in sides.items():
+        own = key if key[:3] in named else key._replace(tier=None)
+        found[own] = found[own].plus(side) if own in found else side
+    return found
+
+
 def _lump(
     ours: Mapping[Key, Side], theirs: dict[Key, Side], costed: Collection[date]
 ) -> tuple[Mapping[Key, Side], set[Key]]:
@@ -207,7 +231,7 @@ def _lump(
 
     Such a day has one more key, of all models and kinds, that holds both costs; quantities stay where they are.
     """
-    whole = {key for key, side in theirs.items() if key[1:] == (None, None) and side.cost and key.day in costed}
+    whole = {key for key, side in theirs.items() if key.is_whole and side.cost and key.day in costed}
     if not whole:
         return ours, whole
     days = {key.day for key in whole}

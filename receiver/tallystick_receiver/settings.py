@@ -86,6 +86,12 @@ class Settings:
     keep_daily_days: int = _setting(
         0, "age at which rollups by day are dropped, never before those by hour; 0: never", zero=True
     )
+    keep_cost_days: int = _setting(
+        800,
+        "age at which months of rows of cost are dropped, when they are closed and never before the rollups by hour; "
+        "totals of months stay; 0: never",
+        zero=True,
+    )
     keep_events_days: int = _setting(100, "age at which events are dropped; 0: never", zero=True)
     points_chunk_hours: int = _setting(24, "span of a chunk of points on TimescaleDB")
     columnstore_after_days: int = _setting(9, "age at which chunks are compressed (TimescaleDB's community edition)")

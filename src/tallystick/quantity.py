@@ -56,7 +56,9 @@ def quantity_of(number: Decimal | float) -> Quantity:
 
 def text_of(number: Decimal | int) -> str:
     """The decimal text that JSON carries: digit for digit, no exponent, no trailing zeros."""
-    text = format(Decimal(number), "f")
+    text = str(number)
+    if "E" in text:
+        text = format(Decimal(number), "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text

@@ -31,6 +31,10 @@ FILL = f"""
     INSERT INTO usage_cost SELECT org_id, quarter, dims_id, 0, 0, dims_id % 20 + 1, 5, 5 FROM usage_quarter_hourly;
     INSERT INTO usage_cost_monthly SELECT org_id, m, dims_id, dims_id % 20 + 1, false, 5
         FROM usage_dims, generate_series('2025-01-01Z'::timestamptz, '2026-10-01Z', '1 month') AS m;
+    INSERT INTO usage_cost_user_monthly
+        SELECT org_id, m, md5(dims_id::text)::uuid, 'priced', 'USD', false, 0, 'llm.tokens', '{{token}}', 'exact',
+               '{{}}', 5, 5, 5, 5
+        FROM usage_dims, generate_series('2025-01-01Z'::timestamptz, '2026-10-01Z', '1 month') AS m;
 """
 
 
@@ -59,9 +63,9 @@ def scans_of(node):
         yield from scans_of(child)
 
 
-def question(start, end, months=(), unit=None):
+def question(start, end, months=(), unit=None, user_months=()):
     return ([ACME], start, end, FIRST, FIRST, list(months), unit, "UTC", ["llm.tokens"], None, False, False,
-            ["user.id"], [None], [False], "{}", 1000)  # fmt: skip
+            ["user.id"], [None], [False], "{}", 1000, list(user_months))  # fmt: skip
 
 
 def test_some_days_are_read_by_index(plan):
@@ -72,6 +76,12 @@ def test_some_days_are_read_by_index(plan):
 def test_months_are_read_from_their_totals(plan):
     scans = plan("read_costs", *question(FIRST, FIRST, [FIRST]))
     assert scans["usage_cost_monthly"] in ("Index Scan", "Bitmap Heap Scan")
+    assert scans.get("usage_cost") in (None, "Index Scan", "Bitmap Heap Scan")
+
+
+def test_users_are_read_from_their_months_only(plan):
+    scans = plan("read_costs", *question(FIRST, FIRST, user_months=[FIRST]))
+    assert scans["usage_cost_user_monthly"] in ("Index Scan", "Bitmap Heap Scan")
     assert scans.get("usage_cost") in (None, "Index Scan", "Bitmap Heap Scan")
 
 

@@ -33,6 +33,18 @@ BY_HOUR = """
 TOTALS = (
     "SELECT org_id, month, group_id, tariff_id, is_adjustment, quantity FROM usage_cost_monthly WHERE quantity <> 0"
 )
+BY_USER = """
+    SELECT c.org_id, date_trunc('month', c.hour, 'UTC') AS month, l.attributes ->> 'user.id' AS who, l.metric, l.grade,
+           t.state, t.currency, c.booking > 0 AS adjusted, sum(c.quantity) AS quantity, sum(c.quantity * t.price),
+           sum(c.quantity * t.list_price), sum(c.quantity * t.billed_price)
+    FROM usage_cost c JOIN cost_line l USING (org_id, dims_id, part) JOIN cost_tariff t USING (tariff_id)
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+"""
+USERS = """
+    SELECT org_id, month, attributes ->> 'user.id', metric, grade, state, currency, is_adjustment, sum(quantity),
+           sum(cost), sum(list_cost), sum(billed_cost)
+    FROM usage_cost_user_monthly GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+"""
 
 
 def on(url, work):
@@ -75,8 +87,11 @@ async def settle(connection, costing):
 
 
 async def books(connection):
-    """What is priced; and that months are the sums of their hours."""
-    assert sorted(map(tuple, await connection.fetch(TOTALS))) == sorted(map(tuple, await connection.fetch(BY_HOUR)))
+    """What is priced; and that months, and users' months, are the sums of their hours."""
+    for totals, by_hour in ((TOTALS, BY_HOUR), (USERS, BY_USER)):
+        assert {tuple(row) for row in await connection.fetch(totals)} == {
+            tuple(row) for row in await connection.fetch(by_hour)
+        }
     rows = [tuple(row) for row in await connection.fetch(COSTS)]
     assert all(row[-1] for row in rows)
     return rows

@@ -11,6 +11,8 @@ from otlp import get, send
 from pricing import PATIENT, attributes_of, card, costs, rate, use
 from waiting import wait_until
 
+from tallystick_receiver.store.migrate import migrate
+
 USER = attributes_of("openai", "gpt-5", **{"user.id": "u1", "gen_ai.conversation.id": "c1"})
 CHANGES = {
     "quantity": ("UPDATE usage_cost SET quantity = quantity + 1, cost = cost * (quantity + 1) / quantity WHERE {one}",
@@ -21,8 +23,11 @@ CHANGES = {
     "row of nothing": ((
         "INSERT INTO usage_cost SELECT org_id, hour - interval '1 hour', dims_id, part, 0, tariff_id, quantity, cost"
         " FROM usage_cost WHERE {one}"), {"costs", "cost_months"}),
-    "total": ("UPDATE usage_cost_monthly SET quantity = quantity + 1 WHERE {one}", {"cost_months"}),
-    "lost total": ("DELETE FROM usage_cost_monthly WHERE {one}", {"cost_months"}),
+    "total": ("UPDATE usage_cost_monthly SET quantity = quantity + 1 WHERE {one}", {"cost_months", "cost_users"}),
+    "lost total": ("DELETE FROM usage_cost_monthly WHERE {one}", {"cost_months", "cost_users"}),
+    "user": ("UPDATE usage_cost_user_monthly SET quantity = quantity + 1 WHERE {one}", {"cost_users"}),
+    "amount of a user": ("UPDATE usage_cost_user_monthly SET list_cost = list_cost + 1 WHERE {one}", {"cost_users"}),
+    "lost user": ("DELETE FROM usage_cost_user_monthly WHERE {one}", {"cost_users"}),
 }  # fmt: skip
 
 
@@ -46,7 +51,7 @@ def priced(start_receiver):
 
 
 def answers(receiver):
-    found = [costs(receiver, groupBy=groups)["rows"] for groups in ("month,kind", "conversation,type", "day")]
+    found = [costs(receiver, groupBy=groups)["rows"] for groups in ("month,kind", "conversation,type", "day", "user")]
     assert all(found)
     return found
 
@@ -56,7 +61,7 @@ def test_costs_agree_with_usage_and_prices_of_open_and_of_closed_months(priced, 
     found = verify(database_url)
     assert (found.count, found.differences) == (0, [])
     assert found.compared["costs"] == found.compared["amounts"] > 30
-    assert found.compared["cost_months"] >= 1
+    assert found.compared["cost_months"] == found.compared["cost_users"] >= 1
 
 
 @pytest.mark.parametrize("month", ["2026-09", "2026-10"])
@@ -65,7 +70,11 @@ def test_a_cost_changed_by_hand_is_found_and_mended_by_rebuild(priced, database_
     before = answers(priced)
     statement, checks = CHANGES[change]
     table, time = ("usage_cost_monthly", "month") if "monthly" in statement else ("usage_cost", "hour")
-    one = (f"ctid = (SELECT min(x.ctid) FROM {table} x JOIN cost_tariff USING (tariff_id)"
+    if "user_monthly" in statement:
+        table, tariff = "usage_cost_user_monthly", ""
+    else:
+        tariff = "JOIN cost_tariff USING (tariff_id)"
+    one = (f"ctid = (SELECT min(x.ctid) FROM {table} x {tariff}"
            f" WHERE date_trunc('month', {time}, 'UTC') = '{month}-01Z' AND state = 'priced')")  # fmt: skip
     sql(database_url, statement.format(one=one))
     window = {"start": datetime(2026, 9, 1, tzinfo=UTC), "end": datetime(2026, 11, 1, tzinfo=UTC)}
@@ -77,6 +86,31 @@ def test_a_cost_changed_by_hand_is_found_and_mended_by_rebuild(priced, database_
     after = answers(priced)
     assert verify(database_url, **window).count == 0
     assert after == before
+
+
+def test_a_database_from_before_there_were_totals_by_user_gets_them(priced, database_url):
+    priced.stop()
+    users = "SELECT * FROM usage_cost_user_monthly ORDER BY user_id, month, state, currency, is_adjustment"
+
+    async def again():
+        connection = await asyncpg.connect(database_url)
+        before = await connection.fetch(users)
+        await connection.execute(
+            """
+            DROP TABLE usage_cost_user_monthly;
+            ALTER TABLE cost_group DROP COLUMN user_id;
+            DROP FUNCTION cost_user;
+            DELETE FROM schema_migration WHERE name = 'total_costs_by_user'
+            """
+        )
+        assert [m.name for m in await migrate(connection)] == ["total_costs_by_user"]
+        after = await connection.fetch(users)
+        await connection.close()
+        return before, after
+
+    before, after = asyncio.run(again())
+    assert before == after and len(after) > 5
+    assert verify(database_url).count == 0
 
 
 def test_rebuilding_while_usage_is_priced_leaves_books_that_agree(priced, database_url):

@@ -281,7 +281,8 @@ def test_nothing_used_is_an_empty_report(receiver):
 def test_wrong_questions_are_refused_with_a_sentence(receiver):
     for name, query, word in (
         ("top", {"limit": "0"}, "limit"), ("top", {"limit": "1001"}, "limit"), ("top", {"limit": "x"}, "limit"),
-        ("top", {"groupBy": "user,day"}, "day"), ("distribution", {"limit": "5"}, "limit"),
+        ("top", {"groupBy": "user,day"}, "day"), ("top", {"groupBy": "type"}, "type"),
+        ("distribution", {"limit": "5"}, "limit"),
         ("trend", {"groupBy": "hour"}, "groupBy"), ("trend", {"groupBy": "day,user"}, "groupBy"),
         ("unit-economics", {"groupBy": "user"}, "groupBy"), ("top", {"projectId": "p"}, "orgId"),
         ("unit-economics", {"from": "2026-11-02", "to": "2026-11-01"}, "from"),

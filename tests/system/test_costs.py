@@ -284,3 +284,13 @@ def test_a_csv_file_is_shown_doubted_and_recorded(receiver, tmp_path):
     assert sorted((row["price"], row["validFrom"], row["validTo"]) for row in live) == [
         ("10", None, "2026-11-01T00:00:00Z"), ("12", "2026-11-01T00:00:00Z", None)
     ]  # fmt: skip
+
+
+def test_a_rate_for_a_level_is_refused_with_what_to_do(receiver):
+    point = {"name": "storage.snapshot", "kind": "gauge", "unit": "By", "value": 5, "end": at("2026-11-10T12:00:00"),
+             "attributes": {"org.id": "acme"}}  # fmt: skip
+    assert export(receiver.url, export_request([point])).status == 200
+    body = {"metricKey": "storage.snapshot", "unit": "By", "price": "1", **SOURCE}
+    refused = send("POST", receiver.url + "/api/v1/rates", body)
+    assert (refused.status, "storage.snapshot is a level" in refused.json["detail"]) == (400, True)
+    assert send("POST", receiver.url + "/api/v1/rates", body | {"unit": "By.h"}).status == 201, "that is counted"

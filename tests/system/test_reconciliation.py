@@ -106,6 +106,25 @@ def test_a_bill_that_agrees_passes_both_gates(receiver):
     assert found["missingDays"] == [f"2026-10-{day:02}" for day in range(2, 32)]
 
 
+TIERS = "day,provider,model,kind,tier,quantity,cost\n"
+NAMED = TIERS + ("2026-10-01,openai,gpt-5,output,default,100000,1\n2026-10-01,openai,gpt-5,output,batch,50000,0.25\n")
+UNNAMED = TIERS + ("2026-10-01,openai,gpt-5,output,,150000,1.25\n")
+
+
+@pytest.mark.parametrize(("bill", "tiers"), [(NAMED, {"standard": "1", "batch": "0.25"}), (UNNAMED, {None: "1.25"})])
+def test_tiers_are_compared_where_the_bill_names_them_and_added_up_where_not(receiver, bill, tiers):
+    card(receiver, "openai", "gpt-5", prices={"output": "10"})
+    card(receiver, "openai", "gpt-5", prices={"output": "5"}, tier="batch")
+    use(receiver, {"output": 100_000}, attributes_of("openai", "gpt-5"), "2026-10-01T10:00:00")
+    batch = attributes_of("openai", "gpt-5", **{"llm.service_tier": "batch"})
+    use(receiver, {"output": 50_000}, batch, "2026-10-01T11:00:00")
+    assert bring(receiver, bill, format="csv").status == 200
+    rows = report(receiver, groupBy="model,tier")["rows"]
+    assert {row["tier"]: row["ours"]["cost"] for row in rows} == tiers
+    assert {row["tier"]: row["theirs"]["cost"] for row in rows} == tiers
+    assert all((row["delta"], row["price"], row["coverage"]) == ("0", "0", "0") for row in rows)
+
+
 def test_each_reason_is_told_apart_and_all_add_up(receiver):
     october(receiver)
     use(receiver, {"output": 50_000}, attributes_of("openai", "gpt-new"), "2026-10-01T11:00:00")

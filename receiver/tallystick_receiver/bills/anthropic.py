@@ -20,8 +20,8 @@ from tallystick.llm.kinds import (
     SESSION_HOUR,
     WEB_SEARCH,
 )
-from tallystick_receiver.bills.bill import Bill, BillLine, InvalidBillError, Report, amount_of, count_of, currency_of
-from tallystick_receiver.bills.pages import Result, bill_of, rfc3339_time
+from tallystick_receiver.bills.bill import Bill, BillLine, InvalidBillError, amount_of, count_of, currency_of
+from tallystick_receiver.bills.pages import Answers, Result, bill_of, rfc3339_time
 
 PROVIDER: Final = "anthropic"
 _CENTS: Final = -2
@@ -43,23 +43,7 @@ def anthropic_bill(content: bytes) -> Bill:
     Raises:
         InvalidBillError: it is neither; the sentence names the place.
     """
-    return bill_of(
-        PROVIDER, content, start="starting_at", end="ending_at", time=rfc3339_time, report=_report, lines=_lines
-    )  # fmt: skip
-
-
-def _report(result: Result) -> Report:
-    if "amount" in result.content:
-        return Report.COST
-    if "uncached_input_tokens" in result.content:
-        return Report.USAGE
-    raise InvalidBillError(
-        f"{result.place} has neither amount (cost_report) nor uncached_input_tokens (usage_report/messages)"
-    )
-
-
-def _lines(result: Result, report: Report) -> Iterator[BillLine]:
-    yield from (_usage(result) if report is Report.USAGE else [_cost(result)])
+    return bill_of(_ANSWERS, content)
 
 
 def _cost(result: Result) -> BillLine:
@@ -91,3 +75,9 @@ def _usage(result: Result) -> Iterator[BillLine]:
 
 def _tier(result: Result) -> str | None:
     return FAST if result.of("speed") == FAST else result.text("service_tier")
+
+
+_ANSWERS: Final = Answers(
+    provider=PROVIDER, start="starting_at", end="ending_at", time=rfc3339_time, used="uncached_input_tokens",
+    reports=("cost_report", "usage_report/messages"), cost=_cost, usage=_usage,
+)  # fmt: skip

@@ -27,12 +27,11 @@ from tallystick_receiver.bills.bill import (
     Bill,
     BillLine,
     InvalidBillError,
-    Report,
     amount_of,
     count_of,
     currency_of,
 )
-from tallystick_receiver.bills.pages import Result, bill_of, unix_time
+from tallystick_receiver.bills.pages import Answers, Result, bill_of, unix_time
 
 PROVIDER: Final = "openai"
 _LINE_ITEM: Final = re.compile(
@@ -51,23 +50,7 @@ def openai_bill(content: bytes) -> Bill:
     Raises:
         InvalidBillError: it is neither; the sentence names the place.
     """
-    return bill_of(
-        PROVIDER, content, start="start_time", end="end_time", time=unix_time, report=_report, lines=_lines
-    )  # fmt: skip
-
-
-def _report(result: Result) -> Report:
-    if "amount" in result.content:
-        return Report.COST
-    if "input_tokens" in result.content:
-        return Report.USAGE
-    raise InvalidBillError(
-        f"{result.place} has neither amount (organization/costs) nor input_tokens (organization/usage/completions)"
-    )
-
-
-def _lines(result: Result, report: Report) -> Iterator[BillLine]:
-    yield from (_usage(result) if report is Report.USAGE else [_cost(result)])
+    return bill_of(_ANSWERS, content)
 
 
 def _cost(result: Result) -> BillLine:
@@ -112,3 +95,9 @@ def _tier(text: str | None) -> str | None:
 def _count(result: Result, name: str) -> Decimal:
     value = result.of(name)
     return Decimal(0) if value is None else count_of(value, f"{result.place}.{name}")
+
+
+_ANSWERS: Final = Answers(
+    provider=PROVIDER, start="start_time", end="end_time", time=unix_time, used="input_tokens",
+    reports=("organization/costs", "organization/usage/completions"), cost=_cost, usage=_usage,
+)  # fmt: skip

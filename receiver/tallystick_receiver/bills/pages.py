@@ -48,6 +48,48 @@ class Result:
         return checked_text(value, f"{self.place}.{name}") if value else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """How a provider answers.
+
+    Attributes:
+        provider: whose.
+        start: what a bucket's begin is called.
+        end: and its end.
+        time: reads a border.
+        used: the member of a result by which a report of usage is known; one of cost has `amount`.
+        reports: what both reports are called, cost first.
+        cost: reads a result of cost.
+        usage: reads a result of usage.
+    """
+
+    provider: str
+    start: str
+    end: str
+    time: Callable[[object, str], datetime]
+    used: str
+    reports: tuple[str, str]
+    cost: Callable[[Result], BillLine]
+    usage: Callable[[Result], Iterable[BillLine]]
+
+    def report(self, result: Result) -> Report:
+        """What a result is of.
+
+        Raises:
+            InvalidBillError: neither.
+        """
+        if "amount" in result.content:
+            return Report.COST
+        if self.used in result.content:
+            return Report.USAGE
+        cost, usage = self.reports
+        raise InvalidBillError(f"{result.place} has neither amount ({cost}) nor {self.used} ({usage})")
+
+    def lines(self, result: Result, report: Report) -> Iterable[BillLine]:
+        """What a result says."""
+        return self.usage(result) if report is Report.USAGE else [self.cost(result)]
+
+
 def checked_text(text: str, place: str) -> str:
     """A text that the database can hold.
 
@@ -73,20 +115,8 @@ def json_of(content: bytes) -> Any:  # noqa: ANN401 - any JSON value
         raise InvalidBillError(f"the file is no JSON: {str(error)[:100]}") from None
 
 
-def bill_of(
-    provider: str, content: bytes, *, start: str, end: str, time: Callable[[object, str], datetime],
-    report: Callable[[Result], Report], lines: Callable[[Result, Report], Iterable[BillLine]],
-) -> Bill:  # fmt: skip
+def bill_of(answers: Answers, content: bytes) -> Bill:
     """A bill from a page, or from a list of pages.
-
-    Args:
-        provider: whose.
-        content: the file.
-        start: what a bucket's begin is called.
-        end: and its end.
-        time: reads a border.
-        report: tells what a result is of.
-        lines: reads a result.
 
     Raises:
         InvalidBillError: the file is something else, or mixes reports.
@@ -95,8 +125,8 @@ def bill_of(
     results: list[Result] = []
     seen: set[tuple[datetime, datetime]] = set()
     for place, bucket in _buckets(json_of(content)):
-        first = time(bucket.get(start), f"{place}.{start}")
-        last = time(bucket.get(end), f"{place}.{end}")
+        first = answers.time(bucket.get(answers.start), f"{place}.{answers.start}")
+        last = answers.time(bucket.get(answers.end), f"{place}.{answers.end}")
         day = first.date()
         if not first < last or last > datetime(day.year, day.month, day.day, tzinfo=UTC) + _DAY:
             raise InvalidBillError(f"{place}: a bucket must lie within one UTC day")
@@ -107,17 +137,17 @@ def bill_of(
         results += _results(bucket, place, day)
     if not results:
         raise InvalidBillError("the file has no result, so nobody can tell what it reports")
-    kinds = {result.place: report(result) for result in results}
+    kinds = {result.place: answers.report(result) for result in results}
     kind = kinds[results[0].place]
     odd = next((place for place, other in kinds.items() if other is not kind), None)
     if odd is not None:
         raise InvalidBillError(f"{odd}: the file begins with a report of {kind}, this is another one")
     whole = tuple(sorted(day for day, span in covered.items() if span == _DAY))
-    read = [line for result in results if covered[result.day] == _DAY for line in lines(result, kind)]
+    read = [line for result in results if covered[result.day] == _DAY for line in answers.lines(result, kind)]
     if len(read) > _LINES_MAX:
         raise InvalidBillError(f"the file has more than {_LINES_MAX} lines: import it month by month")
     partial = tuple(sorted(day for day, span in covered.items() if span != _DAY))
-    return Bill(provider=provider, days={kind: whole}, lines={kind: tuple(read)}, partial=partial)
+    return Bill(provider=answers.provider, days={kind: whole}, lines={kind: tuple(read)}, partial=partial)
 
 
 def rfc3339_time(value: object, place: str) -> datetime:

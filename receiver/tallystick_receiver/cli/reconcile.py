@@ -56,7 +56,7 @@ def reconcile_import(
 @click.option("--month", default=None, help="Like 2026-10, UTC; default: the current one.")
 @click.option("--org", "orgId", default=None, help="Whose bill; default: of all organisations together.")
 @click.option("--currency", default=None, help="Default USD.")
-@click.option("--group-by", "groupBy", default="model,kind", show_default=True, help="Some of day,model,kind.")
+@click.option("--group-by", "groupBy", default="model,kind", show_default=True, help="Some of day,model,kind,tier.")
 @click.option("--month-percent", "monthPercent", default=None, help="How far apart the month may be; default 1.")
 @click.option("--day-percent", "dayPercent", default=None, help="How far apart a settled day may be; default 3.")
 @as_json_option

@@ -41,6 +41,7 @@ from tallystick_receiver.store.credits import (
     read_entries,
     write_entry,
 )
+from tallystick_receiver.store.retention import dropped_before
 
 if TYPE_CHECKING:
     from tallystick_receiver.access import Gate
@@ -97,6 +98,9 @@ class BalanceRoutes:
         try:
             async with self._database.reading() as connection, connection.transaction():
                 _, is_new = await open_account(connection, account, says_hour=says_time)
+                kept_from = (await dropped_before(connection))["usage_cost"]
+                if is_new and opened < kept_from:
+                    raise InvalidQuestion(f"openedAt is before {kept_from.date()}: cost by hour is kept since")
                 found = await read_balances(
                     connection, org=subject[0], subject_type=subject[1], subject=subject[2], after=None, limit=1
                 )

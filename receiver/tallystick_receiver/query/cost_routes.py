@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from itertools import chain
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.quantity import text_of
@@ -45,11 +47,10 @@ class CostRoutes:
         question = self._desk.question(request, caller, _WORDS)
         page = page_of(request.query, question, self._desk.rows_max)
         costs = await read_costs(self._desk.database, question, self._desk.rows_max, caller.now)
-        rows = [_named(group, question) | sum_content(one) for group, one in grouped(costs.rows, question)]
-        rows.sort(key=_order(question))
-        shown, following = cut(rows, page, _order(question))
+        shown, following = cut(sorted(grouped(costs.rows, question), key=_order), page, _order)
+        rows = [sum_content(one, dict(zip(question.group_by, group, strict=True))) for group, one in shown]
         return answer({
-            **asked_content(question), "rows": list(shown), **totals_content(costs),
+            **asked_content(question), "rows": rows, **totals_content(costs),
             **({} if following is None else {"nextCursor": following}),
         })  # fmt: skip
 
@@ -124,22 +125,26 @@ def unpriced_models(models: list[CostRow], costs: Costs) -> list[dict[str, Any]]
     ]  # fmt: skip
 
 
-def sum_content(one: Sum) -> dict[str, Any]:
-    """A sum as the API shows it; money and quantities are texts."""
+def sum_content(one: Sum, group: Mapping[str, object] = MappingProxyType({})) -> dict[str, Any]:
+    """A sum as the API shows it, after what it is the sum of; money and quantities are texts."""
+    cost = number_text(one.cost)
     return {
-        "currency": one.currency, "cost": number_text(one.cost), "listCost": number_text(one.list_cost),
-        "billedCost": number_text(one.billed_cost), "quantities": _quantities(one),
+        **group, "currency": one.currency, "cost": cost,
+        "listCost": cost if one.list_cost is one.cost else number_text(one.list_cost),
+        "billedCost": cost if one.billed_cost is one.cost else number_text(one.billed_cost),
+        "quantities": _quantities(one),
         "unpriced": [
             {"type": metric, "unit": unit, "reason": state.value, "quantity": text_of(quantity)}
             for (metric, unit, state), quantity in sorted(one.unpriced.items())
-        ],
+        ] if one.unpriced else [],
     }  # fmt: skip
 
 
 def _quantities(one: Sum) -> list[dict[str, str]]:
+    pairs = one.quantities.items()
     return [
         {"type": metric, "unit": unit, "quantity": text_of(quantity)}
-        for (metric, unit), quantity in sorted(one.quantities.items())
+        for (metric, unit), quantity in (pairs if len(pairs) <= 1 else sorted(pairs))
     ]
 
 
@@ -179,18 +184,10 @@ def _part(group: str, question: Question) -> Callable[[CostRow], str | None]:
     return lambda row: row.dimensions[place]
 
 
-def _named(group: tuple[object, ...], question: Question) -> dict[str, Any]:
-    return dict(zip(question.group_by, group, strict=True))
-
-
-def _order(question: Question) -> Any:  # noqa: ANN401 - a sort key
-    def order(row: dict[str, Any]) -> list[Any]:
-        keys: list[Any] = []
-        for group in question.group_by:
-            keys += [row[group] is not None, str(row[group])]
-        return [*keys, row["currency"] or ""]
-
-    return order
+def _order(row: tuple[tuple[object, ...], Sum]) -> list[Any]:
+    """Rows are sorted by their groups, the unknown first, then by currency."""
+    group, one = row
+    return [*chain.from_iterable((name is not None, str(name)) for name in group), one.currency or ""]
 
 
 def number_text(number: Decimal | None) -> str | None:

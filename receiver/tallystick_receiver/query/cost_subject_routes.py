@@ -60,8 +60,8 @@ class CostSubjectRoutes:
 
     def _question(self, request: web.Request, caller: Caller, words: Words) -> Question:
         question = self._desk.question(request, caller, words)
-        if question.unit is not None:
-            raise InvalidQuestion(f"groupBy names who causes cost: {', '.join(TIME_UNITS)} cannot be among them")
+        if question.unit is not None or "type" in question.group_by:
+            raise InvalidQuestion(f"groupBy names who causes cost: type, {', '.join(TIME_UNITS)} cannot be among them")
         return question
 
 

@@ -80,16 +80,20 @@ def cut(rows: Sequence[Item], page: Page, key: Callable[[Item], Key]) -> tuple[S
     """
     if page.limit is None and page.after is None:
         return rows, None
-    keys = [_listed(key(row)) for row in rows]
+
+    def listed(row: Item) -> Any:  # noqa: ANN401 - a sort key
+        return _listed(key(row))
+
     try:
-        first = 0 if page.after is None else bisect_left(keys, page.after[0]) + page.after[1]
+        first = 0 if page.after is None else bisect_left(rows, page.after[0], key=listed) + page.after[1]
     except TypeError:
         raise InvalidQuestion(_NOT_OURS) from None
     last = len(rows) if page.limit is None else min(first + page.limit, len(rows))
     if last >= len(rows):
         return rows[first:], None
-    shown = last - bisect_left(keys, keys[last - 1])
-    sealed = json.dumps([page.digest, keys[last - 1], shown], separators=(",", ":"))
+    of_last = listed(rows[last - 1])
+    shown = last - bisect_left(rows, of_last, key=listed)
+    sealed = json.dumps([page.digest, of_last, shown], separators=(",", ":"))
     return rows[first:last], base64.urlsafe_b64encode(sealed.encode()).decode().rstrip("=")
 
 

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     from tallystick_receiver.access import Gate
+    from tallystick_receiver.definitions import SeenMetric
     from tallystick_receiver.store.database import Database
 
 RATES_MAX: Final = 5000
@@ -116,10 +117,8 @@ class RateRoutes:
         if listed is not None:
             fields.end()
         async with self._database.reading() as connection, connection.transaction():
-            units: dict[str, set[str]] = {}
-            for metric in await read_seen(connection):
-                units.setdefault(metric.key, set()).add(metric.unit)
-            rates = [self._rate(body, access, units) for body in bodies]
+            seen = await read_seen(connection)
+            rates = [self._rate(body, access, seen) for body in bodies]
             try:
                 async with connection.transaction():
                     written = await write_rates(connection, rates, is_replacing=is_replacing)
@@ -151,10 +150,18 @@ class RateRoutes:
                 return problem(409, str(error))
         return _created(table, table.content(written))
 
-    def _rate(self, fields: Fields, access: Access, units: dict[str, set[str]]) -> Rate:
-        org = _org(fields, access)
-        seen = units.get(str(fields.peek("metricKey")).lower(), set())
-        return rate_of(fields, org, next(iter(seen)) if len(seen) == 1 else None, self._now())
+    def _rate(self, fields: Fields, access: Access, seen: Sequence[SeenMetric]) -> Rate:
+        org, key = _org(fields, access), str(fields.peek("metricKey")).lower()
+        known = [metric for metric in seen if metric.key == key]
+        units = {metric.unit for metric in known}
+        rate = rate_of(fields, org, units.pop() if len(units) == 1 else None, self._now())
+        kinds = {metric.is_level for metric in known if metric.unit == rate.unit}
+        if kinds == {True}:
+            raise InvalidQuestion(
+                f"{key} is a level: it says how much there is, not how much was used, so a rate would price nothing."
+                " Count what is to be paid for (byte-hours, for instance) and record a rate for that"
+            )
+        return rate
 
     def _lister(self, table: _Table) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def listed(request: web.Request) -> web.Response:

@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 _PATH: Final = "/api/v1/reconciliation"
 BILL_BYTES_MAX: Final = 32 * 2**20
 _MONTH: Final = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
-_GROUPS: Final = ("day", "model", "kind")
+_GROUPS: Final = ("day", "model", "kind", "tier")
+_USUAL_GROUPS: Final = "day,model,kind"
 _DAY: Final = timedelta(days=1)
 
 
@@ -88,7 +89,7 @@ class ReconciliationRoutes:
         return answer({"days": [_day(day) for day in found], "nextCursor": more})
 
     async def report(self, request: web.Request) -> web.Response:
-        """Both halves of a month by UTC day, model and kind, why they differ, and whether that is too much."""
+        """Both halves of a month by UTC day, model, kind and tier, why they differ, and whether that is too much."""
         caller = await self._desk.caller(request)
         known_parameters(
             request, "orgId", "provider", "month", "currency", "groupBy", "monthPercent", "dayPercent",
@@ -195,7 +196,7 @@ def _days(start: date, end: date) -> list[date]:
 
 
 def _group_by(text: str | None) -> tuple[str, ...]:
-    groups = tuple(dict.fromkeys(part.strip() for part in (text or ",".join(_GROUPS)).split(",")))
+    groups = tuple(dict.fromkeys(part.strip() for part in (text or _USUAL_GROUPS).split(",")))
     if not set(groups) <= set(_GROUPS):
         raise InvalidQuestion(f"groupBy must list some of {', '.join(_GROUPS)}")
     return groups

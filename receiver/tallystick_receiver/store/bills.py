@@ -11,6 +11,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.quantity import text_of
+from tallystick_receiver.adapters import tier_of
 from tallystick_receiver.bills.bill import Bill, BillLine, Report
 from tallystick_receiver.reconciliation import Key, Side
 from tallystick_receiver.store.statements import statement
@@ -98,7 +99,8 @@ async def read_bill(
         if row["currency"] not in (None, currency):
             others.add(row["currency"])
             continue
-        key = Key(row["day"], row["model"], row["kind"])
+        tier = None if row["tier"] is None else tier_of(row["tier"])
+        key = Key(row["day"], row["model"], row["kind"], tier)
         sides[key] = sides.get(key, Side()).plus(Side(quantity=row["quantity"], cost=row["cost"]))
     return StoredBill(sides=sides, days=dict(days), other_currencies=tuple(sorted(others)))
 

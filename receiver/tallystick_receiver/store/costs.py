@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from tallystick_receiver.costs import CostRow, cost_ranges, dimension_of, hours_of
+from tallystick_receiver.costs import GROUPS, TOTAL_DIMENSIONS, CostRow, cost_ranges, dimension_of, hours_of
 from tallystick_receiver.errors import InvalidQuestion, Unavailable
 from tallystick_receiver.focus import Charge
 from tallystick_receiver.identity import org_id_of
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 _FETCHED: Final = 1000
 _STATES: Final = {state.value: state for state in State}
+_KEPT_GROUPS: Final = {"org", "project", "type"} | {
+    name for name, dimension in GROUPS.items() if dimension.key in TOTAL_DIMENSIONS or dimension.key.startswith("@")
+}
 _SUMMING: Final = {"enable_nestloop": "off", "work_mem": "64MB"}
 """Sums over many rows of which the planner guesses too few."""
 
@@ -143,7 +146,7 @@ async def _negative(
     connection: asyncpg.Connection, question: Question, orgs: Sequence[int], now: datetime
 ) -> list[Negative]:
     start, end = hours_of(question.start, min(question.end, now))
-    metrics = await _metrics(connection, question)
+    metrics = await priced_metrics(connection, question, None)
     rows = await connection.fetch(statement("read_negative_costs"), orgs, start, end, metrics)
     return [Negative(**dict(row)) for row in rows]
 
@@ -160,25 +163,28 @@ async def exporting_costs(
         seconds_max: how long a statement may take.
 
     Raises:
-        InvalidQuestion: a project is asked for without its organisation.
+        InvalidQuestion: a project is asked for without its organisation, or rows of the window were dropped.
         Unavailable: the database is out of reach.
     """
     connection = await database.connect(seconds_max, READING)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
-            yield _charges(connection, question, await orgs_of(connection, question))
+            orgs = await orgs_of(connection, question)
+            metrics = await priced_metrics(connection, question, hours_of(question.start, question.end)[0])
+            yield _charges(connection, question, orgs, metrics)
     except PASSING as error:
         raise Unavailable(f"the database is not available: {str(error) or type(error).__name__}") from error
     finally:
         connection.terminate()
 
 
-async def _charges(connection: asyncpg.Connection, question: Question, orgs: Sequence[int]) -> AsyncIterator[Charge]:
+async def _charges(
+    connection: asyncpg.Connection, question: Question, orgs: Sequence[int], metrics: list[str]
+) -> AsyncIterator[Charge]:
     start, end = hours_of(question.start, question.end)
     cursor = await connection.cursor(
-        statement("export_costs"), orgs, start, end, await _metrics(connection, question), project_of(question),
-        json.dumps(question.filters),
-    )  # fmt: skip
+        statement("export_costs"), orgs, start, end, metrics, project_of(question), json.dumps(question.filters)
+    )
     while found := await cursor.fetch(_FETCHED):
         for row in found:
             texts = {name: json.loads(row[name]) for name in ("attributes", "resolved")}
@@ -207,22 +213,37 @@ async def fetch_costs(
         more: parameters that follow those of `read_costs`.
     """
     ranges = cost_ranges(question)
+    metrics = await priced_metrics(connection, question, min((start for start, _ in ranges.hours), default=None))
     await set_locally(connection, _SUMMING)
     dimensions = [dimension_of(group) for group in question.dimensions]
     found: list[asyncpg.Record] = await connection.fetch(
         statement_over(name, "read_costs"), orgs, *edges(ranges.hours), ranges.months, question.unit,
-        question.zone.key, await _metrics(connection, question), project_of(question),
+        question.zone.key, metrics, project_of(question),
         "org" in question.group_by, "project" in question.group_by, [d.key for d in dimensions],
         [d.other for d in dimensions], [d.is_resolved for d in dimensions], json.dumps(question.filters), rows_max,
-        *more,
+        ranges.user_months, *more,
     )  # fmt: skip
     return found
 
 
-async def _metrics(connection: asyncpg.Connection, question: Question) -> list[str]:
-    """Metrics that are priced and asked for."""
-    metrics = [row["metric"] for row in await connection.fetch(statement("read_cost_metrics"))]
-    return [metric for metric in metrics if matches(metric, question.types)]
+async def priced_metrics(connection: asyncpg.Connection, question: Question, hours_from: datetime | None) -> list[str]:
+    """Metrics that are priced and asked for.
+
+    Args:
+        connection: in a snapshot.
+        question: whose types count.
+        hours_from: from when on rows of single hours are needed; None: none are.
+
+    Raises:
+        InvalidQuestion: rows of these hours were dropped.
+    """
+    rows = await connection.fetch(statement("read_cost_metrics"))
+    if rows and hours_from is not None and hours_from < (kept_from := rows[0]["dropped_before"]):
+        raise InvalidQuestion(
+            f"the window reaches before {kept_from.date()}, from when on cost is kept by the hour: before then ask for"
+            f" whole months of UTC, by {', '.join(sorted(_KEPT_GROUPS))} or month"
+        )
+    return [row["metric"] for row in rows if matches(row["metric"], question.types)]
 
 
 async def orgs_of(connection: asyncpg.Connection, question: Question) -> list[int]:
@@ -239,5 +260,8 @@ async def orgs_of(connection: asyncpg.Connection, question: Question) -> list[in
 
 
 def _row(row: asyncpg.Record) -> CostRow:
-    found = CostRow._make(row)
-    return found._replace(state=_STATES[row["state"]], dimensions=tuple(row["dimensions"]))
+    org, project, metric, unit, bucket, dimensions, state, *rest, cost, list_cost, billed_cost = row
+    return CostRow._make((
+        org, project, metric, unit, bucket, tuple(dimensions), _STATES[state], *rest, cost,
+        cost if list_cost is None else list_cost, cost if billed_cost is None else billed_cost,
+    ))  # fmt: skip

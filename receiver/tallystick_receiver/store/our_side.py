@@ -1,4 +1,4 @@
-"""Our half of a provider's bill: what was counted and what it costs, by UTC day, model and kind."""
+"""Our half of a provider's bill: what was counted and what it costs, by UTC day, model, kind and tier."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from tallystick.llm.kinds import (
     OUTCOME,
     PROVIDER,
     REQUESTS,
+    STANDARD,
     TOKEN_KIND,
     TOKENS,
     TOKENS_UNIT,
@@ -95,7 +96,7 @@ async def read_our_side(
     """
     asked = Question(
         org=org, project=None, types=(TOKENS, UNITS), start=_midnight(start), end=_midnight(end), zone=ZoneInfo("UTC"),
-        group_by=("day", "model", "kind"), filters={PROVIDER: [provider]},
+        group_by=("day", "model", "kind", "tier"), filters={PROVIDER: [provider]},
     )  # fmt: skip
     costs = await read_costs(database, asked, rows_max, now)
     whole = await read_costs(database, _of(asked, (TOKENS,), ("type",), {}), rows_max, now)
@@ -106,7 +107,8 @@ async def read_our_side(
     sides: dict[Key, Side] = {}
     for row in rows:
         if row.currency in (None, currency):
-            _add(sides, Key(_day(row.bucket), *row.dimensions[:2]), _side(row))
+            model, kind, tier = row.dimensions
+            _add(sides, Key(_day(row.bucket), model, kind, tier or STANDARD), _side(row))
     outcomes: dict[str, Decimal] = defaultdict(Decimal)
     for counted in requests.rows:
         day, quantity = _day(counted.bucket), counted.quantity or _ZERO

@@ -74,6 +74,7 @@ async def rebuild_rollups(
             months = (month_of(start), next_month(days[-1]), org_id)
             await connection.execute(statement("clear_cost_months"), *months)
             await connection.execute(statement("total_costs"), *months)
+            await connection.execute(statement("total_user_costs"), *months)
     if await recorded_edition(connection) is Edition.COMMUNITY:
         for day in days:
             # A refresh of what was dropped meanwhile would empty the aggregate.

@@ -15,7 +15,7 @@ from tallystick_receiver.costs import CostRow, hours_of
 from tallystick_receiver.periods import next_month
 from tallystick_receiver.pricing import Key, RateBook
 from tallystick_receiver.store.cost_subjects import Subjects, subjects_in
-from tallystick_receiver.store.costs import read_cost_rows, snapshot_of_costs
+from tallystick_receiver.store.costs import priced_metrics, read_cost_rows, snapshot_of_costs
 from tallystick_receiver.store.months import read_months
 from tallystick_receiver.store.rates import read_book
 from tallystick_receiver.store.scene import project_of, scene_of, sums_statement
@@ -101,6 +101,7 @@ async def _callers(connection: asyncpg.Connection, question: Question) -> tuple[
 
 async def _cached(connection: asyncpg.Connection, question: Question, orgs: Sequence[int]) -> list[CachedCost]:
     start, end = hours_of(question.start, question.end)
+    await priced_metrics(connection, question, start)
     prices = await _uncached_prices(connection, orgs, start, end)
     rows = await connection.fetch(
         statement("read_cache_costs"), orgs, start, end, [kinds.TOKENS], project_of(question),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from tallystick_receiver.horizons import Kept, horizons_of
 from tallystick_receiver.store.aggregated import forgotten_until
+from tallystick_receiver.store.cost_retention import drop_costs
 from tallystick_receiver.store.duty import Duty
 from tallystick_receiver.store.edition import Edition, recorded_edition
 from tallystick_receiver.store.events import drop_events
@@ -80,6 +81,8 @@ async def keep_up(connection: asyncpg.Connection, plan: StoragePlan, now_ns: int
     horizons = horizons_of(plan.kept, datetime.fromtimestamp(now_ns / 1e9, UTC))
     before = (await dropped_before(connection))["usage_collection"]
     dropped = await drop_old(connection, edition, horizons)
+    if horizons.costs is not None:
+        dropped += await drop_costs(connection, horizons.costs)
     reachable_from = (await dropped_before(connection))["usage_collection"]
     if reachable_from != before:
         await forget_settled(connection, reachable_from)

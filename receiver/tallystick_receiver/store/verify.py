@@ -74,7 +74,8 @@ CHECKS: Final = (
     Check(name="costs", left="quarters", right="costs", needs=("usage_quarter_hourly",),
           parameters=(list(expected_metrics()),)),
     Check(name="amounts", left="quantity x price", right="cost", needs=()),
-    Check(name="cost_months", left="costs", right="months of cost", needs=(), is_monthly=True),
+    Check(name="cost_months", left="costs", right="months of cost", needs=("usage_cost",), is_monthly=True),
+    Check(name="cost_users", left="months of cost", right="months of cost by user", needs=(), is_monthly=True),
 )  # fmt: skip
 
 

@@ -9,7 +9,8 @@ from tallystick_receiver.horizons import Kept, horizons_of
 
 NOW = datetime(2026, 11, 21, 7, 30, tzinfo=UTC)
 DAYS = st.integers(0, 5000)
-KEPT = st.builds(Kept, late_seconds=st.integers(1, 400 * 86_400), points_days=DAYS, hourly_days=DAYS, daily_days=DAYS)
+KEPT = st.builds(Kept, late_seconds=st.integers(1, 400 * 86_400), points_days=DAYS, hourly_days=DAYS, daily_days=DAYS,
+                 cost_days=DAYS)  # fmt: skip
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -26,12 +27,13 @@ def test_layers_go_at_midnight_when_they_are_old_enough():
 def test_nothing_goes_that_late_data_may_reach_and_coarser_layers_stay_longer(kept, now):
     found = horizons_of(kept, now)
     reached = now - timedelta(seconds=kept.late_seconds)
-    for horizon in (found.collections, found.points, found.hourly, found.daily):
+    for horizon in (found.collections, found.points, found.hourly, found.daily, found.costs):
         assert horizon is None or (
             horizon <= reached and horizon == horizon.replace(hour=0, minute=0, second=0, microsecond=0)
         )
     order = [horizon or NEVER for horizon in (found.points, found.hourly, found.daily)]
     assert order == sorted(order, reverse=True)
+    assert (found.costs or NEVER) <= (found.hourly or NEVER), "what is priced is never kept for less long than its cost"
 
 
 @given(KEPT)

@@ -7,6 +7,7 @@ from tallystick_receiver.reconciliation import (
     Gates,
     Key,
     Parts,
+    Row,
     Side,
     Verdict,
     grouped,
@@ -50,6 +51,33 @@ def test_another_rate_for_the_same_tokens_is_price():
 def test_tokens_without_our_price_are_unpriced_at_their_rate():
     ours = Side(quantity=D(1000), cost=D("1.2"), unpriced=D(400))
     assert parts(ours, Side(quantity=D(1000), cost=D(2))) == Parts(unpriced=D("0.8"))
+
+
+STANDARD, BATCH = INPUT._replace(tier="standard"), INPUT._replace(tier="batch")
+OURS = {STANDARD: Side(quantity=D(600), cost=D(6)), BATCH: Side(quantity=D(400), cost=D(2))}
+
+
+def test_tiers_are_compared_apart_where_the_provider_names_them():
+    theirs = {STANDARD: Side(quantity=D(500), cost=D(5)), BATCH: Side(quantity=D(500), cost=D("2.5"))}
+    rows = reconcile(OURS, theirs, {DAY})
+    assert {key: row.parts for key, row in rows.items()} == {
+        STANDARD: Parts(coverage=D(-1)), BATCH: Parts(coverage=D("0.5")),
+    }  # fmt: skip
+    assert grouped(rows, ("model",))["gpt-5",].parts == Parts(coverage=D("-0.5"))
+
+
+def test_tiers_are_one_where_the_provider_does_not_name_all_of_them():
+    whole = {INPUT: Side(quantity=D(1000), cost=D(8))}
+    assert reconcile(OURS, whole, {DAY}) == {INPUT: Row(ours=Side(quantity=D(1000), cost=D(8)), theirs=whole[INPUT],
+                                                        parts=Parts())}  # fmt: skip
+    in_part = {INPUT: Side(quantity=None, cost=D(8)), BATCH: Side(quantity=D(400)), STANDARD: Side(quantity=D(600))}
+    assert list(reconcile(OURS, in_part, {DAY})) == [INPUT]
+    assert reconcile(OURS, in_part, {DAY})[INPUT].parts == Parts()
+
+
+def test_a_tier_that_only_one_side_has_is_coverage():
+    rows = reconcile(OURS, {STANDARD: Side(quantity=D(600), cost=D(6))}, {DAY})
+    assert {key: row.parts for key, row in rows.items()} == {STANDARD: Parts(), BATCH: Parts(coverage=D(-2))}
 
 
 def test_all_reasons_at_once_add_up():

@@ -1,2 +1,2 @@
 -- Whoever prices waits; whoever asks does not.
-LOCK TABLE usage_cost, usage_cost_monthly IN SHARE ROW EXCLUSIVE MODE
+LOCK TABLE usage_cost, usage_cost_monthly, usage_cost_user_monthly IN SHARE ROW EXCLUSIVE MODE

@@ -1,7 +1,7 @@
 -- Who causes what: figures of all subjects by currency, the costliest of them, and the sums that they are parts of, in
 -- one row. A subject is a group of read_costs; usage that cannot be said whose it is has none.
--- Parameters up to $17 (null) as of read_costs; $18 thousandths of the subjects at which their order is read, $19 how many
--- of the costliest of each currency.
+-- Parameters up to $18 as of read_costs; $19 thousandths of the subjects at which their order is read, $20 how many of
+-- the costliest of each currency.
 -- Index: as of read_costs.
 WITH cost_row AS MATERIALIZED (
 /* read_costs */
@@ -30,16 +30,17 @@ WITH cost_row AS MATERIALIZED (
     GROUP BY currency
 ), mark AS (
     SELECT o.currency, k.thousandths, o.place, o.cost, o.running
-    FROM unnest($18::int[]) AS k (thousandths)
+    FROM unnest($19::int[]) AS k (thousandths)
     JOIN ordered o ON o.place = greatest(1, (o.subjects * k.thousandths + 999) / 1000)
 ), line AS (
     SELECT metric, unit, state, currency, grade, is_adjustment, is_overflow, is_unattributed,
-           sum(quantity) AS quantity, sum(cost) AS cost, sum(list_cost) AS list_cost, sum(billed_cost) AS billed_cost
+           sum(quantity) AS quantity, sum(cost) AS cost, sum(coalesce(list_cost, cost)) AS list_cost,
+           sum(coalesce(billed_cost, cost)) AS billed_cost
     FROM known
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
 )
 SELECT (SELECT json_agg(s ORDER BY s.currency) FROM spread s)::text AS spreads,
        (SELECT json_agg(m) FROM mark m)::text AS marks,
-       (SELECT json_agg(o ORDER BY o.currency, o.place DESC) FROM ordered o WHERE o.place > o.subjects - $19)::text
+       (SELECT json_agg(o ORDER BY o.currency, o.place DESC) FROM ordered o WHERE o.place > o.subjects - $20)::text
            AS costliest,
        (SELECT json_agg(l) FROM line l)::text AS lines
