@@ -22,6 +22,10 @@ INGEST: Final = "ingest"
 READ: Final = "read"
 ADMIN: Final = "admin"
 SCOPES: Final = (INGEST, READ, ADMIN)
+USAGE: Final = "usage"
+"""To read usage and its completeness: part of `read`, and all that a read token may."""
+_IMPLIED_BY: Final = {INGEST: (ADMIN,), READ: (ADMIN,), ADMIN: (), USAGE: (READ, ADMIN)}
+TOKEN_PREFIX: Final = "tst_"  # noqa: S105 - what follows is the secret
 _FRESH_SECONDS: Final = 1.0
 
 
@@ -47,6 +51,19 @@ class Access:
     key_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadToken:
+    """What a token stands for: whoever bears it reads usage of one organisation, as long as its key is valid.
+
+    Attributes:
+        key_id: who made it; None while no key was defined.
+        org: whose usage.
+    """
+
+    key_id: str | None
+    org: str
+
+
 class Denied(Exception):  # noqa: N818 - it names what happened
     """401 without a valid key, 403 with one that lacks the scope."""
 
@@ -62,8 +79,20 @@ def new_key() -> tuple[str, str, bytes]:
     return key_id, text, digest(text)
 
 
+def new_token() -> tuple[str, bytes]:
+    """A fresh read token: its text (given out once), the SHA-256 that is stored."""
+    text = TOKEN_PREFIX + secrets.token_urlsafe(32)
+    return text, digest(text)
+
+
+def is_token(authorization: str) -> bool:
+    """Whether a header presents a read token, valid or not."""
+    kind, _, text = authorization.partition(" ")
+    return kind.lower() == "bearer" and text.strip().startswith(TOKEN_PREFIX)
+
+
 def digest(text: str) -> bytes:
-    """What is stored of a key; 256 random bits need no slow hash."""
+    """What is stored of a key or a token; 256 random bits need no slow hash."""
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
 
 
@@ -76,16 +105,25 @@ class Gate:
     not a 401 that makes clients drop usage.
 
     Besides `Bearer <key>` a header may say `Session <token>`: somebody signed in with a key, which decides as ever.
+    A read token (`Bearer tst_...`) is looked up for each request, and means itself on an open receiver, too: pages of
+    other sites get answers for it.
+
+    Args:
+        read_keys: all keys, revoked ones too.
+        read_token: what is worth something of a hash; None of one that expired or whose key was revoked.
+        clock: seconds, for the age of what was read.
     """
 
     def __init__(
         self,
         read_keys: Callable[[], Awaitable[list[Key]]],
+        read_token: Callable[[bytes], Awaitable[ReadToken | None]],
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.sessions = Sessions()
         self._read_keys = read_keys
+        self._read_token = read_token
         self._clock = clock
         self._keys: dict[bytes, Key] | None = None
         self._read_at = self._looked_at = -math.inf
@@ -102,6 +140,8 @@ class Gate:
             Denied: no valid key, or not the scope.
             Unavailable: the keys are not known yet, or this one is not and may be new.
         """
+        if authorization is not None and is_token(authorization):
+            return await self._by_token(authorization, scope)
         keys = await self._known()
         if not keys:
             return Access(scopes=frozenset(SCOPES), org=None)
@@ -110,9 +150,23 @@ class Gate:
             key = self._presented(authorization, await self._look(self._clock()))
         if key is None or key.revoked_at is not None:
             raise Denied(401, "send a valid key: Authorization: Bearer tsk_...")
-        if scope not in key.scopes and ADMIN not in key.scopes:
-            raise Denied(403, f"this key has no scope {scope!r}")
+        if not key.scopes & {scope, *_IMPLIED_BY[scope]}:
+            raise Denied(403, f"this key has no scope {READ if scope == USAGE else scope!r}")
         return Access(scopes=key.scopes, org=key.org, key_id=key.key_id)
+
+    async def _by_token(self, authorization: str, scope: str) -> Access:
+        """What the bearer of a token may do.
+
+        Raises:
+            Denied: it is none or has expired (401), or is not for this (403).
+            Unavailable: the database is out of reach.
+        """
+        token = await self._read_token(digest(authorization.partition(" ")[2].strip()))
+        if token is None:
+            raise Denied(401, "this token has expired, or is none: ask POST /api/v1/tokens for another one")
+        if scope != USAGE:
+            raise Denied(403, "a token reads usage, its summary and its completeness, and nothing else")
+        return Access(scopes=frozenset({USAGE}), org=token.org, key_id=token.key_id)
 
     def _presented(self, authorization: str, keys: dict[bytes, Key]) -> Key | None:
         kind, _, text = authorization.partition(" ")

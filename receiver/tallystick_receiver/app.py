@@ -14,6 +14,9 @@ from typing import Any, Final, Protocol
 from aiohttp import web
 
 from tallystick_receiver.access import INGEST, Denied, Gate
+from tallystick_receiver.dashboard.assets import Assets
+from tallystick_receiver.dashboard.cross_origin import CrossOrigin
+from tallystick_receiver.dashboard.embed_routes import EmbedRoutes
 from tallystick_receiver.dashboard.routes import DashboardRoutes
 from tallystick_receiver.dashboard.session_cookie import with_session
 from tallystick_receiver.dashboard.session_routes import SessionRoutes
@@ -52,12 +55,14 @@ from tallystick_receiver.query.streaming import Streaming
 from tallystick_receiver.query.subscription_routes import SubscriptionRoutes
 from tallystick_receiver.query.summary_routes import SummaryRoutes
 from tallystick_receiver.query.threshold_routes import ThresholdRoutes
+from tallystick_receiver.query.token_routes import TokenRoutes
 from tallystick_receiver.query.unit_cost_routes import UnitCostRoutes
 from tallystick_receiver.query.usage_routes import UsageRoutes
 from tallystick_receiver.query.webhook_routes import WebhookRoutes
+from tallystick_receiver.rebinding import Names
 from tallystick_receiver.records.routes import PATH as RECORDS_PATH
 from tallystick_receiver.records.routes import RecordsRoutes
-from tallystick_receiver.settings import Settings
+from tallystick_receiver.settings import Settings, named
 from tallystick_receiver.store.audit import Audit
 from tallystick_receiver.store.balance import Patience, balancer
 from tallystick_receiver.store.costing import pricer
@@ -68,6 +73,7 @@ from tallystick_receiver.store.evaluate import evaluator
 from tallystick_receiver.store.keys import read_keys
 from tallystick_receiver.store.roll import roller
 from tallystick_receiver.store.tell import teller
+from tallystick_receiver.store.tokens import read_token
 from tallystick_receiver.store.upkeep import StoragePlan, upkeep
 from tallystick_receiver.store.writer import UsageWriter
 from tallystick_receiver.streams import Streams
@@ -99,7 +105,7 @@ class Receiver:
         self.settings = settings
         self.database = database
         self.telemetry = Telemetry()
-        self.gate = Gate(lambda: read_keys(database))
+        self.gate = Gate(lambda: read_keys(database), lambda secret: read_token(database, secret))
         streams = Streams(
             org_aliases=tuple(key.strip() for key in settings.org_attributes.split(",") if key.strip()),
             streams_max=settings.streams_remembered_max,
@@ -147,9 +153,8 @@ class Receiver:
             DefinitionRoutes(database, self.gate, now_ns=now_ns), ThresholdRoutes(database, self.gate, now_ns=now_ns),
             SubscriptionRoutes(database, self.gate, now_ns=now_ns), AlertRoutes(database, self.gate, now_ns=now_ns),
             AllowanceRoutes(database, self.gate, now_ns=now_ns, hold_seconds=settings.level_hold_seconds),
-            SessionRoutes(self.gate), DashboardRoutes(),
+            *_pages(database, self.gate, settings), DeliveryRoutes(database, self.gate, now_ns=now_ns),
             WebhookRoutes(database, self.gate, outside, now_ns=now_ns, webhooks_max=settings.webhooks_per_org_max),
-            DeliveryRoutes(database, self.gate, now_ns=now_ns),
         )  # fmt: skip
         self._feed = Feed(database)
         self._events = EventRoutes(database, self.gate, self._feed)
@@ -196,7 +201,9 @@ class Receiver:
         await self.database.close()
 
     def _application(self) -> web.Application:
-        app = web.Application(middlewares=[self._errors])
+        sharing = CrossOrigin(named(self.settings.embed_origins))
+        names = Names(self.gate, named(self.settings.allowed_hosts))
+        app = web.Application(middlewares=[sharing.middleware, self._errors, names.middleware])
         router = app.router
         for path in {self.settings.metrics_path, self.settings.metrics_path.rstrip("/") + "/"}:
             router.add_route("*", path, self._metrics)
@@ -266,6 +273,16 @@ def _cost_routes(desk: Desk, gate: Gate, streaming: Streaming, now_ns: Callable[
         CostExportRoutes(desk, streaming),
         MonthRoutes(desk.database, gate, now_ns=now_ns), RateRoutes(desk.database, gate, now_ns=now_ns),
     )  # fmt: skip
+
+
+def _pages(database: Database, gate: Gate, settings: Settings) -> tuple[_Routes, ...]:
+    """The dashboard and its sessions, the widgets and their tokens."""
+    assets = Assets()
+    tokens = TokenRoutes(
+        database, gate, seconds_max=settings.token_seconds_max, living_max=settings.tokens_per_key_max
+    )  # fmt: skip
+    embedded = EmbedRoutes(assets, named(settings.embed_origins))
+    return DashboardRoutes(assets), SessionRoutes(gate), embedded, tokens
 
 
 def told(database: Database, settings: Settings, now_ns: Callable[[], int]) -> Duty:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Final
 
 _BYTES: Final = "By"
+_PLAIN: Final = "1"
 _STEP: Final = 1024
 _PREFIXES: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _HOUR_SECONDS: Final = 3600
@@ -19,12 +20,17 @@ def readable(quantity: Decimal, unit: str) -> str:
     """
     if unit == _BYTES:
         return _bytes(quantity)
-    return f"{_number(quantity)} {unit}".rstrip()
+    return f"{_number(quantity)} {'' if unit == _PLAIN else unit}".rstrip()
 
 
 def readable_hours(integral_seconds: Decimal, unit: str) -> str:
     """An integral over time, in the unit times hours: `1.5 GiB h` for bytes."""
     return f"{readable(integral_seconds / _HOUR_SECONDS, unit)} h"
+
+
+def printable(text: str) -> str:
+    """A tenant's text for a terminal: what would move its cursor or change its colours is replaced."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def _bytes(quantity: Decimal) -> str:

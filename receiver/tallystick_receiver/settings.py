@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -15,6 +16,9 @@ ENVIRONMENT_PREFIX: Final = "TALLYSTICK_"
 _LEVEL_HOLD_SECONDS: Final = (900, 366 * 86_400)
 _BODY_BYTES_LIMIT: Final = 2**32
 _OWN_NAMES: Final = {"database_url": "DATABASE_URL"}
+_HOST_NAME: Final = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
+_ORIGIN: Final = re.compile(r"https?://(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+"""As a browser writes it: lower case, no path; it becomes a part of a header."""
 _TRUTH: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -42,6 +46,14 @@ class Settings:
     listen: str = _setting("127.0.0.1:4318", "address and port; without keys only a loopback address is accepted")
     database_url: str = _setting("", "PostgreSQL 16 or later; empty: the embedded one in data_dir")
     data_dir: str = _setting("tallystick-data", "folder of the embedded PostgreSQL")
+    allowed_hosts: str = _setting(
+        "", "without keys: names, besides localhost and addresses, by which browsers may ask, comma separated; *: any"
+    )
+    embed_origins: str = _setting(
+        "", "sites whose pages may show the widgets, like https://app.example.com, comma separated; *: any; empty: none"
+    )
+    token_seconds_max: int = _setting(3600, "longest life of a read token (POST /api/v1/tokens)")
+    tokens_per_key_max: int = _setting(100_000, "read tokens of one key that may live at once (503 above)")
     metrics_path: str = _setting("/v1/metrics", "where OTLP/HTTP metrics are received")
     org_attributes: str = _setting(",".join(ORG_ALIASES), "attributes that name the organisation, the first found wins")
     body_bytes_max: int = _setting(64 * 2**20, "size of a request body, before and after decompression (413 above)")
@@ -142,6 +154,8 @@ class Settings:
         least, most = _LEVEL_HOLD_SECONDS
         if not least <= self.level_hold_seconds <= most:
             raise SettingsError(f"level_hold_seconds must be {least} to {most}, not {self.level_hold_seconds}")
+        _check_words("embed_origins", self.embed_origins, _ORIGIN, "https://app.example.com, without a path")
+        _check_words("allowed_hosts", self.allowed_hosts, _HOST_NAME, "metering.internal, without a port")
         if not self.metrics_path.startswith("/"):
             raise SettingsError(f"metrics_path must begin with /, not {self.metrics_path!r}")
         try:
@@ -158,6 +172,17 @@ class Settings:
     def port(self) -> int:
         """The port to listen on; 0 lets the system choose."""
         return int(self.listen.rpartition(":")[2])
+
+
+def _check_words(name: str, text: str, form: re.Pattern[str], example: str) -> None:
+    for word in named(text):
+        if word != "*" and not form.fullmatch(word):
+            raise SettingsError(f"{name} must be * or like {example}, not {word!r}")
+
+
+def named(text: str) -> tuple[str, ...]:
+    """The words of a comma list."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -218,7 +218,7 @@ def opened(receiver, path, buffer=4096):
     parts = urlsplit(receiver.url)
     with socket.create_connection((parts.hostname, parts.port)) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-        client.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         yield client
 
 

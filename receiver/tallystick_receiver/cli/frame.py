@@ -10,11 +10,13 @@ from typing import Any, Final, TypeVar
 
 import aiohttp
 import click
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from tallystick_receiver.embedded import EmbeddedMissingError
 from tallystick_receiver.errors import InvalidQuestion, NotLoopbackError, Unavailable
+from tallystick_receiver.readable import printable
 from tallystick_receiver.settings import Settings, SettingsError, read_settings, table
 from tallystick_receiver.store.database import DatabaseTooOldError
 from tallystick_receiver.store.edition import EditionError
@@ -65,12 +67,17 @@ def show(rows: list[dict[str, Any]], *, as_json: bool, figures: Collection[str] 
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
         return
+    Console().print(table_of(rows, figures))
+
+
+def table_of(rows: list[dict[str, Any]], figures: Collection[str] = _FIGURES) -> RenderableType:
+    """Rows as a table, whose figures are aligned."""
     if not rows:
-        click.echo("none")
-        return
+        return "none"
     shown = Table(box=None, header_style="bold")
     for name in rows[0]:
-        shown.add_column(name, overflow="fold", justify="right" if name in figures else "left")
+        shown.add_column(Text(printable(name)), overflow="fold", justify="right" if name in figures else "left")
     for row in rows:
-        shown.add_row(*("" if value is None else str(value) for value in row.values()))
-    Console().print(shown)
+        # As Text: what looks like markup in a tenant's name is none.
+        shown.add_row(*(Text("" if value is None else printable(str(value))) for value in row.values()))
+    return shown

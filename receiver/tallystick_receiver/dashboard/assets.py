@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -17,6 +18,8 @@ _TYPES: Final = {
     ".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml",
 }  # fmt: skip
 _PAGE: Final = "index.html"
+_FRAME: Final = "embed/frame.html"
+_MODULE: Final = "tallystick-usage.js"
 _NAME_LENGTH: Final = 16
 _STYLE_ID: Final = re.compile(rb'getElementById\("([0-9a-f]{64})"\)')
 
@@ -28,6 +31,14 @@ class Asset:
     content_type: str
     body: bytes
     compressed: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What has one address for ever, and a tag that changes with it."""
+
+    asset: Asset
+    tag: str
 
 
 class Assets:
@@ -49,11 +60,10 @@ class Assets:
             "{{charts}}": "" if charts is None else charts.url,
             "{{chart-styles}}": "" if charts is None else " ".join(charts.style_ids),
         }
-        page = found.pop(_PAGE).decode()
-        for word, meant in words.items():
-            page = page.replace(word, meant)
-        self.page: Final = _asset(_PAGE, page.encode())
-        self.page_tag: Final = f'"{hashlib.sha256(self.page.body).hexdigest()[:_NAME_LENGTH]}"'
+        self.page: Final = _page(_PAGE, found.pop(_PAGE).decode(), words)
+        self.frame: Final = _page(_FRAME, found.pop(_FRAME).decode(), words)
+        module = f'export {{ TallystickUsage }} from "../assets/{self.version}/embed/element.js";\n'
+        self.module: Final = _page(_MODULE, module, {})
         self._files = {name: _asset(name, body) for name, body in found.items()}
 
     def find(self, name: str) -> Asset | None:
@@ -98,6 +108,13 @@ def chart_library() -> ChartLibrary | None:
         return None
     ids = tuple(dict.fromkeys(found.decode() for found in _STYLE_ID.findall(body)))
     return ChartLibrary(path=path, folder=f"plotly-{name}", style_ids=ids)
+
+
+def _page(name: str, text: str, words: Mapping[str, str]) -> Page:
+    for word, meant in words.items():
+        text = text.replace(word, meant)
+    asset = _asset(name, text.encode())
+    return Page(asset=asset, tag=f'"{hashlib.sha256(asset.body).hexdigest()[:_NAME_LENGTH]}"')
 
 
 def _asset(name: str, body: bytes) -> Asset:

@@ -30,8 +30,8 @@ _FOR_EVER: Final = "public, max-age=31536000, immutable"
 class DashboardRoutes:
     """One page for all addresses, and the files that it names."""
 
-    def __init__(self) -> None:
-        self._assets = Assets()
+    def __init__(self, assets: Assets) -> None:
+        self._assets = assets
         self._charts = chart_library()
         self._charts_asset: Asset | None = None
         self._reading = asyncio.Lock()
@@ -46,9 +46,10 @@ class DashboardRoutes:
         """The page, which is the same for everybody and shows nothing before it has asked the API."""
         if request.match_info.get("page", PAGES[0]) not in PAGES:
             raise web.HTTPNotFound
-        if request.headers.get("If-None-Match") == self._assets.page_tag:
-            return web.Response(status=304, headers={**_SAFETY, "ETag": self._assets.page_tag})
-        return _response(request, self._assets.page, {"Cache-Control": "no-cache", "ETag": self._assets.page_tag})
+        page = self._assets.page
+        if request.headers.get("If-None-Match") == page.tag:
+            return web.Response(status=304, headers={**_SAFETY, "ETag": page.tag})
+        return _response(request, page.asset, {"Cache-Control": "no-cache", "ETag": page.tag})
 
     async def asset(self, request: Request) -> web.Response:
         """A file; its address changes with its content, so it may be kept for ever."""
@@ -63,7 +64,8 @@ class DashboardRoutes:
             raise web.HTTPNotFound
         # Another version is asked for while receivers are being replaced: what there is will do, for once.
         kept = _FOR_EVER if name == self._assets.version else "no-store"
-        return _response(request, found, {"Cache-Control": kept})
+        # Widgets on other sites import these modules, which hold nothing but code.
+        return _response(request, found, {"Cache-Control": kept, "Access-Control-Allow-Origin": "*"})
 
 
 def _response(request: Request, asset: Asset, headers: dict[str, str]) -> web.Response:

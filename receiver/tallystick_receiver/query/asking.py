@@ -69,14 +69,14 @@ class Desk:
         self._now_ns = now_ns
         self._hold_seconds = hold_seconds
 
-    async def caller(self, request: web.Request) -> Caller:
-        """Who asks.
+    async def caller(self, request: web.Request, scope: str = READ) -> Caller:
+        """Who asks; what a read token may ask has the scope `USAGE`.
 
         Raises:
             Denied: nobody who may read.
             Unavailable: the keys are not known yet.
         """
-        access = await self._gate.access(request.headers.get("Authorization"), READ)
+        access = await self._gate.access(request.headers.get("Authorization"), scope)
         return Caller(access=access, hold=Hold(seconds=self._hold_seconds, now_ns=self._now_ns()))
 
     def question(self, request: web.Request, caller: Caller, words: Words = USUAL) -> Question:

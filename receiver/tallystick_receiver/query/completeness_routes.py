@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from tallystick_receiver.access import READ, Denied
+from tallystick_receiver.access import USAGE, Denied
 from tallystick_receiver.errors import InvalidQuestion
 from tallystick_receiver.query.completeness_json import in_full
 from tallystick_receiver.query.params import question_of
@@ -63,7 +63,7 @@ class CompletenessRoutes:
 
     async def completeness(self, request: web.Request) -> web.Response:
         """Complete until when, known gaps with their amounts, and who is silent or announces nothing."""
-        access = await self._gate.access(request.headers.get("Authorization"), READ)
+        access = await self._gate.access(request.headers.get("Authorization"), USAGE)
         now = datetime.fromtimestamp(self._now_ns() / 1e9, UTC)
         unknown = next((key for key in request.query if key not in _PARAMETERS), None)
         if unknown is not None:

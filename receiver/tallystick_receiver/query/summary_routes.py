@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.quantity import text_of
+from tallystick_receiver.access import USAGE
 from tallystick_receiver.definitions import Aggregation, Figures, SeenMetric, metrics_read_by, used
 from tallystick_receiver.errors import InvalidQuestion
 from tallystick_receiver.periods import Period, Reset, period_of
@@ -54,7 +55,7 @@ class SummaryRoutes:
 
     async def summary(self, request: web.Request) -> web.Response:
         """The sum of a period, or whatever else the metric's definition says."""
-        caller = await self._desk.caller(request)
+        caller = await self._desk.caller(request, USAGE)
         asked = self._desk.question(request, caller, _WORDS)
         key = (request.query.get("metricKey") or "").lower()
         if not key or key.endswith("*"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tallystick_receiver.access import USAGE
 from tallystick_receiver.query.json_answer import usage_answer
 from tallystick_receiver.query.paging import PARAMETERS, page_of
 from tallystick_receiver.query.params import Words
@@ -30,7 +31,7 @@ class UsageRoutes:
 
     async def usage(self, request: web.Request) -> web.Response:
         """Usage by type, project, time and dimension; exact at the moment of the answer."""
-        caller = await self._desk.caller(request)
+        caller = await self._desk.caller(request, USAGE)
         question = self._desk.question(request, caller, _WORDS)
         page = page_of(request.query, question, self._desk.rows_max)
         # Asked first: what is complete at this moment is in the answer, which is read later.

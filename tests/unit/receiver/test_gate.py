@@ -25,6 +25,9 @@ class Table:
         )  # fmt: skip
         return f"Bearer {text}"
 
+    async def token(self, secret):
+        return None
+
     async def read(self):
         self.reads += 1
         if self.is_away:
@@ -39,7 +42,7 @@ def table():
 
 @pytest.fixture
 def gate(table):
-    return Gate(table.read, clock=lambda: table.now)
+    return Gate(table.read, table.token, clock=lambda: table.now)
 
 
 async def test_a_key_younger_than_the_last_look_is_found(table, gate):

@@ -42,14 +42,16 @@ def test_a_changed_token_is_nobodys(change):
 
 def test_without_the_extra_the_page_has_no_chart_library(monkeypatch):
     monkeypatch.setattr(assets, "find_spec", lambda _: None)
-    assert b'name="tallystick-charts" content=""' in assets.Assets().page.body
+    assert b'name="tallystick-charts" content=""' in assets.Assets().page.asset.body
 
 
 def test_the_version_of_the_files_changes_with_any_of_them(monkeypatch, tmp_path):
     (tmp_path / "index.html").write_text("{{assets}}")
+    (tmp_path / "embed").mkdir()
+    (tmp_path / "embed" / "frame.html").write_text("")
     (tmp_path / "a.js").write_text("1")
     monkeypatch.setattr(assets, "_FOLDER", tmp_path)
     before = assets.Assets()
     (tmp_path / "a.js").write_text("2")
     assert assets.Assets().version != before.version
-    assert before.page.body.decode() == f"/assets/{before.version}"
+    assert before.page.asset.body.decode() == f"/assets/{before.version}"

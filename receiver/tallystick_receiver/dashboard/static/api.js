@@ -2,6 +2,9 @@
 
 const SECONDS_MAX = 35;
 
+/** What a Problem says when nobody answered. */
+export const AWAY = "the receiver does not answer";
+
 /** Why there is no answer: status 0 where nobody answered at all. */
 export class Problem extends Error {
   constructor(status, detail) {
@@ -11,20 +14,20 @@ export class Problem extends Error {
 }
 
 /** Ask: parameters may be arrays (repeated) and null (left out). */
-export async function ask(path, parameters = {}, { method = "GET", body, signal } = {}) {
+export async function ask(path, parameters = {}, { method = "GET", body, headers = {}, signal } = {}) {
   const limit = AbortSignal.timeout(SECONDS_MAX * 1000);
   let response;
   try {
     response = await fetch(address(path, parameters), {
       method,
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
-      headers: body === undefined ? {} : { "Content-Type": "application/json" },
+      headers: body === undefined ? headers : { ...headers, "Content-Type": "application/json" },
       body: body === undefined ? undefined : JSON.stringify(body),
       cache: "no-store",
     });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new Problem(0, "the receiver does not answer");
+    throw new Problem(0, AWAY);
   }
   if (response.status === 204) return null;
   const content = await response.json().catch(() => null);
