@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+import hypothesis
 import pytest
 from collectors import Collector, built
 from midnight import away_from_midnight
@@ -34,6 +35,12 @@ ALLOWED = (
 """The skips that CI allows: the community edition is in no registry, and no package lets a container mount disks."""
 SKIPS_FAIL = os.environ.get("TALLYSTICK_TEST_SKIPS") == "fail"
 DISCONNECT = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{TEMPLATE}'"
+
+
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -110,7 +110,8 @@ function overTime({ state, period, metric, series, buckets, all, now, lacking })
       const index = buckets.indexOf(bucket);
       const values = series.map(({ values: own }) => own[index]);
       const known = values.filter((value) => value !== null);
-      const none = emptiness(bucket, all.completeness, now) === "zero" ? "0" : null;
+      // Of a level that nobody sampled nothing is known, however complete everything is.
+      const none = !metric.level && emptiness(bucket, all.completeness, now) === "zero" ? "0" : null;
       const shown = (value) =>
         value === null && lacking ? lacking(bucket, none) : quantity(value ?? none, metric.unit);
       return h(
