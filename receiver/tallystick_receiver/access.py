@@ -99,7 +99,7 @@ def digest(text: str) -> bytes:
 class Gate:
     """Decides on Authorization headers; keys are read again every second, so a revocation works within one.
 
-    A key that is not known is looked for before it is refused: it may be younger than that.
+    A key that is not known is looked for before it is refused: it may be younger than that, and the first of all.
 
     While the database is away the keys that are known go on working: ingest must reach its 503 and be retried,
     not a 401 that makes clients drop usage.
@@ -143,11 +143,12 @@ class Gate:
         if authorization is not None and is_token(authorization):
             return await self._by_token(authorization, scope)
         keys = await self._known()
-        if not keys:
-            return Access(scopes=frozenset(SCOPES), org=None)
         key = self._presented(authorization or "", keys)
         if key is None and authorization:
-            key = self._presented(authorization, await self._look(self._clock()))
+            keys = await self._look(self._clock())
+            key = self._presented(authorization, keys)
+        if not keys:
+            return Access(scopes=frozenset(SCOPES), org=None)
         if key is None or key.revoked_at is not None:
             raise Denied(401, "send a valid key: Authorization: Bearer tsk_...")
         if not key.scopes & {scope, *_IMPLIED_BY[scope]}:

@@ -52,6 +52,14 @@ async def test_a_key_younger_than_the_last_look_is_found(table, gate):
     assert table.reads == 2
 
 
+async def test_the_first_key_means_itself_at_once_where_everything_was_open_a_moment_ago(table, gate):
+    assert (await gate.access(None, INGEST)).key_id is None
+    table.now = 0.1
+    assert (await gate.access(table.create(), READ)).key_id == table.keys[0].key_id
+    with pytest.raises(Denied):
+        await gate.access(None, INGEST)
+
+
 async def test_while_the_database_is_away_known_keys_work_and_others_are_asked_to_come_back(table, gate):
     known = table.create()
     await gate.access(known, READ)
