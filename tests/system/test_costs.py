@@ -49,6 +49,15 @@ def test_changing_a_rate_changes_open_costs_only_and_late_usage_is_an_adjustment
     ]  # fmt: skip
 
 
+def test_a_changed_rate_does_not_wait_for_the_next_round(start_receiver):
+    receiver = start_receiver(*PATIENT, "--cost-seconds", "3600")
+    use(receiver, {"output": 1_000_000}, GPT)
+    wait_until(lambda: get(receiver.url + "/healthz").json["counts"].get("deltas.rolled"), 30, "the roller")
+    for price in ("10", "4"):
+        card(receiver, "openai", "gpt-5", prices={"output": price}, replace=True)
+        assert cost(receiver) == price
+
+
 def test_the_sum_of_any_grouping_is_the_total_to_the_last_digit(receiver):
     card(receiver, "openai", "gpt-5", prices={"input_uncached": "1.23456789", "output": "0.0028"})
     card(receiver, "openai", "gpt-5", prices={"input_uncached": "3.3"}, orgId="two", perUnits="7")

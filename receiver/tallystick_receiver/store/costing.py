@@ -47,15 +47,20 @@ _ROWS_TO_HASH: Final = 2000
 def pricer(
     database: Database, telemetry: Telemetry, *, seconds: float, open_for: timedelta, now_ns: Callable[[], int]
 ) -> Duty:
-    """The duty of pricing, every `seconds`; a month stays open for `open_for` after its end."""
+    """The duty of pricing, every `seconds` and once rates change; a month stays open for `open_for` after its end."""
     costing = Costing(telemetry, open_for=open_for)
 
     async def work(connection: asyncpg.Connection) -> None:
         await costing.round(connection, datetime.fromtimestamp(now_ns() / 1e9, UTC))
 
+    async def is_urgent(connection: asyncpg.Connection) -> bool:
+        found: bool = await connection.fetchval(statement("has_rerates"))
+        return found
+
     return Duty(
-        database, name="pricing", lock=_LOCK, seconds=seconds, statement_seconds_max=_STATEMENT_SECONDS, work=work
-    )
+        database, name="pricing", lock=_LOCK, seconds=seconds, statement_seconds_max=_STATEMENT_SECONDS, work=work,
+        is_urgent=is_urgent,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

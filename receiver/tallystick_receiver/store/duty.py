@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _FOLLOWER_SECONDS: Final = 5.0
+_LOOK_SECONDS: Final = 0.5
 
 
 class Duty:
@@ -30,11 +31,13 @@ class Duty:
         statement_seconds_max: bound of one statement.
         work: one round; an error ends the round, not the duty.
         at_once: whether the first round comes before the first pause.
+        is_urgent: asked twice a second of a pause, which ends where it says so; None: every pause is whole.
     """
 
     def __init__(
         self, database: Database, *, name: str, lock: int, seconds: float, statement_seconds_max: float,
         work: Callable[[asyncpg.Connection], Awaitable[None]], at_once: bool = False,
+        is_urgent: Callable[[asyncpg.Connection], Awaitable[bool]] | None = None,
     ) -> None:  # fmt: skip
         self._database = database
         self._name = name
@@ -43,6 +46,7 @@ class Duty:
         self._statement_seconds_max = statement_seconds_max
         self._work = work
         self._at_once = at_once
+        self._is_urgent = is_urgent
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -75,5 +79,15 @@ class Duty:
         if self._at_once:
             await self._work(connection)
         while True:
-            await asyncio.sleep(self._seconds)
+            await self._pause(connection)
             await self._work(connection)
+
+    async def _pause(self, connection: asyncpg.Connection) -> None:
+        rest = self._seconds
+        if self._is_urgent is not None:
+            while rest > _LOOK_SECONDS:
+                await asyncio.sleep(_LOOK_SECONDS)
+                rest -= _LOOK_SECONDS
+                if await self._is_urgent(connection):
+                    return
+        await asyncio.sleep(rest)
