@@ -25,8 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from months import Months
 from otlp import export
 
-PAINT = """() => new Promise(done => new PerformanceObserver(list => done(list.getEntries()
-    .find(({ name }) => name === 'first-contentful-paint')?.startTime)).observe({ type: 'paint', buffered: true }))"""
+PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 WEIGHT = "() => performance.getEntriesByType('resource').map(r => [r.name, r.decodedBodySize, r.encodedBodySize, r.duration])"
 FIGURES = "() => document.querySelector('main[aria-busy=false] .tile') && performance.now()"
 
@@ -59,7 +58,7 @@ def look(browser: Browser, url: str, times: int) -> None:
         context = browser.new_context(timezone_id="UTC")
         page = context.new_page()
         page.goto(url)
-        paints.append(page.evaluate(PAINT))
+        paints.append(page.wait_for_function(PAINT).json_value())
         figures.append(page.wait_for_function(FIGURES, timeout=60_000).json_value())
         page.wait_for_selector("#plot .barlayer path", state="attached", timeout=60_000)
         charts.append(page.evaluate("() => performance.now()"))
