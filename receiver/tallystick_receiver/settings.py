@@ -100,9 +100,7 @@ class Settings:
     silent_seconds_min: float = _setting(60.0, "a sender is silent after three intervals without news, not before this")
     evaluate_seconds: float = _setting(0.5, "pause between two evaluations of thresholds whose usage changed")
     refill_seconds: float = _setting(5.0, "pause between two looks for refills of credits that are due")
-    cost_seconds: float = _setting(
-        5.0, "pause between two rounds of pricing; a changed rate ends it"
-    )
+    cost_seconds: float = _setting(5.0, "pause between two rounds of pricing; a changed rate ends it")
     cost_open_days: int = _setting(
         14,
         "time that a month stays open after its end; then its costs are frozen, and what changes is an adjustment",
