@@ -89,7 +89,7 @@ def test_an_hour_is_priced_by_index(plan):
     hours = [FIRST]
     segments = ([1, 2], [FIRST] * 2, [FIRST + timedelta(days=1)] * 2, [1, 2], [1, 1])
     for name, more in (("write_costs", (FIRST,)), ("adjust_costs", (FIRST, FIRST))):
-        scans = plan(name, ACME, hours, ["llm.tokens"], *segments, 3, True, *more)
+        scans = plan(name, ACME, hours, ["llm.tokens"], *segments, 3, True, *more, over="add_to_totals")
         assert scans["usage_quarter_hourly"] in ("Index Scan", "Bitmap Heap Scan"), name
         assert scans["usage_cost"] in ("Index Scan", "Bitmap Heap Scan"), name
 

@@ -28,7 +28,7 @@ from tallystick_receiver.store.duty import Duty
 from tallystick_receiver.store.months import Month, begin_months, close_months, read_months
 from tallystick_receiver.store.rates import rates_print, read_book
 from tallystick_receiver.store.retention import dropped_before
-from tallystick_receiver.store.statements import statement
+from tallystick_receiver.store.statements import statement, statement_over
 
 if TYPE_CHECKING:
     import asyncpg
@@ -41,6 +41,7 @@ _LOCK: Final = 0x7A11_000A
 _STATEMENT_SECONDS: Final = 120.0
 _LINES_AT_ONCE: Final = 10_000
 _SERVICE: Final = "service.name"
+_TOTALS: Final = "add_to_totals"
 _ROWS_TO_HASH: Final = 2000
 
 
@@ -151,9 +152,9 @@ class Costing:
         )  # fmt: skip
         await _prefer(connection, hashing=sum(row["rows"] for row in used) > _ROWS_TO_HASH)
         if closed:
-            changed = await connection.fetchval(statement("adjust_costs"), *arguments, now)
+            changed = await connection.fetchval(statement_over("adjust_costs", _TOTALS), *arguments, now)
         else:
-            changed, replaced = await connection.fetchrow(statement("write_costs"), *arguments)
+            changed, replaced = await connection.fetchrow(statement_over("write_costs", _TOTALS), *arguments)
             if replaced:
                 await connection.execute(statement("delete_empty_totals"), org_id, month_of(hours[0]))
             if keys and month is None:

@@ -19,7 +19,7 @@ def statement(name: str) -> str:
 
 
 def statement_over(name: str, inner: str) -> str:
-    """A statement that reckons with what another one finds: it stands where the text says `/* <inner> */`.
+    """A statement of which another file is a part: it stands where the text says `/* <inner> */`.
 
     Raises:
         KeyError: there is no such file.

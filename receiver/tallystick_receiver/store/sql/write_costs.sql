@@ -27,8 +27,8 @@ WITH changed AS MATERIALIZED (
     FROM changed
     WHERE old_tariff_id IS NULL
     ORDER BY hour, dims_id, part
-), difference AS (
-    SELECT l.group_id, d.tariff_id, sum(d.quantity) AS quantity
+), total AS (
+    SELECT l.group_id, d.tariff_id, false AS is_adjustment, sum(d.quantity) AS quantity
     FROM (
         SELECT dims_id, part, tariff_id, quantity FROM changed WHERE tariff_id IS NOT NULL
         UNION ALL
@@ -37,23 +37,5 @@ WITH changed AS MATERIALIZED (
     JOIN cost_line l ON l.org_id = $1 AND l.dims_id = d.dims_id AND l.part = d.part
     GROUP BY 1, 2
     HAVING sum(d.quantity) <> 0
-), totals AS (
-    INSERT INTO usage_cost_monthly AS m (org_id, month, group_id, tariff_id, is_adjustment, quantity)
-    SELECT $1, $11, group_id, tariff_id, false, quantity
-    FROM difference
-    ON CONFLICT ON CONSTRAINT usage_cost_monthly_pk DO UPDATE SET quantity = m.quantity + excluded.quantity
-), user_totals AS (
-    INSERT INTO usage_cost_user_monthly AS m (org_id, month, user_id, state, currency, is_adjustment, project_id, metric,
-                                              unit, grade, attributes, quantity, cost, list_cost, billed_cost)
-    SELECT $1, $11, g.user_id, t.state, t.currency, false, any_value(g.project_id), any_value(g.metric), any_value(g.unit),
-           any_value(g.grade), cost_user(any_value(g.attributes)), sum(d.quantity), sum(d.quantity * t.price),
-           sum(d.quantity * t.list_price), sum(d.quantity * t.billed_price)
-    FROM difference d
-    JOIN cost_group g ON g.org_id = $1 AND g.group_id = d.group_id
-    JOIN cost_tariff t ON t.tariff_id = d.tariff_id
-    GROUP BY 3, 4, 5
-    ON CONFLICT ON CONSTRAINT usage_cost_user_monthly_key DO UPDATE
-    SET quantity = m.quantity + excluded.quantity, cost = m.cost + excluded.cost,
-        list_cost = m.list_cost + excluded.list_cost, billed_cost = m.billed_cost + excluded.billed_cost
-)
+), /* add_to_totals */
 SELECT count(*) AS changed, count(old_tariff_id) AS replaced FROM changed
