@@ -25,6 +25,7 @@ from midnight import away_from_midnight
 from otlp import begin_anew
 from ports import free_port
 from servers import EDITIONS, TSL_VARIABLE, Missing, Servers
+from warm import READ_BY_INTERPRETERS, WARM, Forked
 
 TEMPLATE = f"tallystick_template_{os.getpid()}"
 """Two sessions may share a server that an environment variable names; this module may be imported twice in one."""
@@ -49,6 +50,10 @@ def pytest_configure(config: pytest.Config) -> None:
         if not name.startswith("TALLYSTICK_TEST_"):
             del os.environ[name]
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a thousand processes would each compile every module
+
+
+def pytest_unconfigure() -> None:
+    WARM.close()
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
@@ -101,14 +106,15 @@ def environment_of(variables: dict[str, str]) -> dict[str, str]:
 
 def run_cli(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command line, as a process."""
-    return subprocess.run(
-        [sys.executable, "-m", "tallystick_receiver", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env=environment_of(environment),
-    )
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        process = WARM.start(list(arguments), environment_of(environment), stdout=out, stderr=err)
+        try:
+            code = process.wait(120)
+        finally:
+            process.kill()
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess(arguments, code, out.read(), err.read())
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -151,7 +157,8 @@ def template(postgres: str) -> Iterator[str]:
 def fresh_database(template: str) -> Iterator[str]:
     """The URL of a migrated database that nobody else uses."""
     name = f"t_{uuid.uuid4().hex}"
-    sql(template, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    # Copied as files: a third of the work of writing each page to the log as well.
+    sql(template, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
     yield with_database(template, name)
     sql(template, f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -173,25 +180,34 @@ def empty_database_url(postgres: str) -> Iterator[str]:
 
 
 class ReceiverProcess:
-    """`tallystick serve` as a process of its own."""
+    """`tallystick serve` as a process of its own; the first of a test begins where its imports end (warm.py)."""
 
-    def __init__(self, arguments: list[str], environment: dict[str, str]) -> None:
+    process: subprocess.Popen[str] | Forked
+
+    def __init__(self, arguments: list[str], environment: dict[str, str], *, is_first: bool = True) -> None:
         self._arguments = arguments
         self._environment = environment
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by close()
         self.port = free_port()
-        self.start()
+        self._start(is_warm=is_first and not any(name.startswith(READ_BY_INTERPRETERS) for name in environment))
 
     def start(self) -> None:
-        """Start, and wait until it listens; a restart keeps the port."""
-        listen = f"127.0.0.1:{self.port}"
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tallystick_receiver", "serve", "--listen", listen, *self._arguments],
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            text=True,
-            env=environment_of(self._environment),
-        )
+        """Start again, and wait until it listens; the port stays."""
+        self._start(is_warm=False)
+
+    def _start(self, *, is_warm: bool) -> None:
+        arguments = ["serve", "--listen", f"127.0.0.1:{self.port}", *self._arguments]
+        environment = environment_of(self._environment)
+        if is_warm:
+            self.process = WARM.start(arguments, environment, stdout=None, stderr=self._log)
+        else:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tallystick_receiver", *arguments],
+                stdout=subprocess.PIPE,
+                stderr=self._log,
+                text=True,
+                env=environment,
+            )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line.startswith("OTLP/HTTP on "), self.log
@@ -237,7 +253,7 @@ def start_receiver(database_url: str) -> Iterator[Callable[..., ReceiverProcess]
     started: list[ReceiverProcess] = []
 
     def start(*arguments: str, **environment: str) -> ReceiverProcess:
-        process = ReceiverProcess(["--database-url", database_url, *arguments], environment)
+        process = ReceiverProcess(["--database-url", database_url, *arguments], environment, is_first=not started)
         started.append(process)
         return process
 
