@@ -1,22 +1,16 @@
-"""What every command shares: flags from the table of settings, one way to run, one way to print."""
+"""What every command shares: flags from the table of settings, and one way to run."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
-import aiohttp
 import click
-from rich.console import Console, RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from tallystick_receiver.embedded import EmbeddedMissingError
 from tallystick_receiver.errors import InvalidQuestion, NotLoopbackError, Unavailable
-from tallystick_receiver.readable import printable
 from tallystick_receiver.settings import Settings, SettingsError, read_settings, table
 from tallystick_receiver.store.database import DatabaseTooOldError
 from tallystick_receiver.store.edition import EditionError
@@ -25,9 +19,8 @@ from tallystick_receiver.store.migrate import MigrationError
 Result = TypeVar("Result")
 _KNOWN_ERRORS: Final = (
     MigrationError, EditionError, DatabaseTooOldError, NotLoopbackError, EmbeddedMissingError, InvalidQuestion,
-    Unavailable, OSError, aiohttp.ClientError,
+    Unavailable, OSError,
 )  # fmt: skip
-_FIGURES: Final = ("quantity", "count", "average", "integral")
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 
@@ -58,26 +51,14 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
     """Run a coroutine; errors that a person can do something about become one sentence and exit code 1."""
     try:
         return asyncio.run(work)
-    except _KNOWN_ERRORS as error:
-        raise click.ClickException(str(error) or type(error).__name__) from None
+    except Exception as error:
+        if isinstance(error, (*_KNOWN_ERRORS, _client_error())):
+            raise click.ClickException(str(error) or type(error).__name__) from None
+        raise
 
 
-def show(rows: list[dict[str, Any]], *, as_json: bool, figures: Collection[str] = _FIGURES) -> None:
-    """Print rows as a table, whose figures are aligned, or as JSON."""
-    if as_json:
-        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
-        return
-    Console().print(table_of(rows, figures))
+def _client_error() -> type[Exception]:
+    """What a call over HTTP raises; a command that makes none does not wait for the import of aiohttp."""
+    from aiohttp import ClientError  # noqa: PLC0415
 
-
-def table_of(rows: list[dict[str, Any]], figures: Collection[str] = _FIGURES) -> RenderableType:
-    """Rows as a table, whose figures are aligned."""
-    if not rows:
-        return "none"
-    shown = Table(box=None, header_style="bold")
-    for name in rows[0]:
-        shown.add_column(Text(printable(name)), overflow="fold", justify="right" if name in figures else "left")
-    for row in rows:
-        # As Text: what looks like markup in a tenant's name is none.
-        shown.add_row(*(Text("" if value is None else printable(str(value))) for value in row.values()))
-    return shown
+    return ClientError

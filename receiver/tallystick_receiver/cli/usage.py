@@ -13,8 +13,9 @@ import click
 from rich.console import Console, RenderableType
 
 from tallystick_receiver.cli.completeness import sentence_of
-from tallystick_receiver.cli.frame import as_json_option, run, table_of
+from tallystick_receiver.cli.frame import as_json_option, run
 from tallystick_receiver.cli.summary import summary_command
+from tallystick_receiver.cli.tables import table_of
 from tallystick_receiver.cli.usage_chart import charts, time_unit, unit_for
 from tallystick_receiver.cli.usage_watch import watch
 from tallystick_receiver.errors import Unavailable
