@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from conftest import environment_of
+from receivers import environment_of
 
 
 def started(*arguments):
