@@ -50,7 +50,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure() -> None:
-    WARM.close()
+    for warm in WARM:
+        warm.close()
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
@@ -170,7 +171,7 @@ def start_receiver(database_url: str) -> Iterator[Callable[..., ReceiverProcess]
     started: list[ReceiverProcess] = []
 
     def start(*arguments: str, **environment: str) -> ReceiverProcess:
-        process = ReceiverProcess(["--database-url", database_url, *arguments], environment, is_first=not started)
+        process = ReceiverProcess(["--database-url", database_url, *arguments], environment, turn=len(started))
         started.append(process)
         return process
 

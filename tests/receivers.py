@@ -22,7 +22,7 @@ def environment_of(variables: dict[str, str]) -> dict[str, str]:
 def run_cli(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command line, as a process."""
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        process = WARM.start(list(arguments), environment_of(environment), stdout=out, stderr=err)
+        process = WARM[0].start(list(arguments), environment_of(environment), stdout=out, stderr=err)
         try:
             code = process.wait(120)
         finally:
@@ -33,27 +33,28 @@ def run_cli(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
 
 
 class ReceiverProcess:
-    """`tallystick serve` as a process of its own; the first of a test begins where its imports end (warm.py)."""
+    """`tallystick serve` as a process of its own.
+
+    Args:
+        turn: receivers of one database that differ here, and a receiver before and after a restart, have other seeds
+            of Python's hashes: nothing that they share may hang on them.
+    """
 
     process: subprocess.Popen[str] | Forked
 
-    def __init__(self, arguments: list[str], environment: dict[str, str], *, is_first: bool = True) -> None:
+    def __init__(self, arguments: list[str], environment: dict[str, str], *, turn: int = 0) -> None:
         self._arguments = arguments
         self._environment = environment
+        self._turn = turn
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by close()
         self.port = free_port()
-        self._start(is_warm=is_first and not any(name.startswith(READ_BY_INTERPRETERS) for name in environment))
+        self.start()
 
     def start(self) -> None:
-        """Start again, and wait until it listens; the port stays."""
-        self._start(is_warm=False)
-
-    def _start(self, *, is_warm: bool) -> None:
+        """Start, and wait until it listens; a restart keeps the port."""
         arguments = ["serve", "--listen", f"127.0.0.1:{self.port}", *self._arguments]
         environment = environment_of(self._environment)
-        if is_warm:
-            self.process = WARM.start(arguments, environment, stdout=None, stderr=self._log)
-        else:
+        if any(name.startswith(READ_BY_INTERPRETERS) for name in self._environment):
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tallystick_receiver", *arguments],
                 stdout=subprocess.PIPE,
@@ -61,6 +62,10 @@ class ReceiverProcess:
                 text=True,
                 env=environment,
             )
+        else:
+            warm = WARM[self._turn % len(WARM)]
+            self.process = warm.start(arguments, environment, stdout=None, stderr=self._log)
+        self._turn += 1
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line.startswith("OTLP/HTTP on "), self.log

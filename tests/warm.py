@@ -2,8 +2,8 @@
 
 An interpreter of its own costs half a second of a core, nine tenths of it for imports, and the tests start a thousand.
 From the fork on it is `python -m tallystick_receiver`: arguments, environment, streams, folder and exit are its own.
-What depends on how an interpreter begins (PYTHON..., SSL_...) starts one, as restarts and fault tests do: there
-nothing may hang on one seed of Python's hashes. Imports nothing of ours into the tests.
+Whoever sets what an interpreter reads when it begins (PYTHON..., SSL_...) needs one of its own; every command begins
+in one in system/test_commands_alone.py. Imports nothing of ours into the tests.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from typing import IO, Any
 PRODUCT = "tallystick_receiver"
 MESSAGE_BYTES = 1 << 20
 READ_BY_INTERPRETERS = ("PYTHON", "SSL_")
+OF_ONE_TEST = ("OTEL_", "TALLYSTICK_")
 
 
 class Forked:
@@ -80,10 +81,11 @@ class Warm:
             with self._lock:
                 line = self._line = self._line or self._begin(environment)
                 socket.send_fds(line, [asked.encode()], [writes, stderr.fileno(), tells])
-                pid = int(line.recv(16))
+                pid = int(line.recv(16) or "0")
         finally:
             os.close(tells)
             os.close(writes)
+        assert pid, "the product could not be imported; standard error says why"
         return Forked(pid, None if stdout else os.fdopen(reads, encoding="utf-8"), ended)
 
     def close(self) -> None:
@@ -94,18 +96,20 @@ class Warm:
 
     def _begin(self, environment: dict[str, str]) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        lasting = {name: value for name, value in environment.items() if not name.startswith(OF_ONE_TEST)}
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, __file__, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
-                env=environment,
+                env=lasting | {"OPENBLAS_NUM_THREADS": "1"},  # a process with threads had better not fork
             )
         return ours
 
 
-WARM = Warm()
+WARM = (Warm(), Warm())
+"""Two: each has a seed of Python's hashes, as interpreters of their own would have."""
 
 
 def forks_until_asked_no_more(line: socket.socket) -> dict[str, Any] | None:

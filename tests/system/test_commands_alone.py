@@ -1,22 +1,39 @@
-"""Each command in an interpreter of its own, as a user starts it: other tests' commands begin where its imports end."""
+"""Commands in interpreters of their own, as a user starts them: other tests fork them, imports done (warm.py)."""
 
 import subprocess
 import sys
 
-from receivers import environment_of
+from receivers import environment_of, run_cli
 
 
-def started(*arguments):
-    done = subprocess.run(
-        [sys.executable, "-m", "tallystick_receiver", *arguments, "--help"],
-        capture_output=True, text=True, timeout=120, check=False, env=environment_of({}),
+def alone(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "tallystick_receiver", *arguments],
+        capture_output=True, text=True, timeout=120, check=False, env=environment_of(environment),
     )  # fmt: skip
+
+
+def shown(*arguments):
+    done = alone(*arguments, "--help")
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
 
 def test_every_command_finds_by_itself_what_it_imports():
-    listed = [line.split()[0] for line in started().split("Commands:\n")[1].splitlines()]
+    listed = [line.split()[0] for line in shown().split("Commands:\n")[1].splitlines()]
     assert {"serve", "migrate", "usage"} <= set(listed)
     for command in listed:
-        assert started(command).startswith(f"Usage: python -m tallystick_receiver {command}")
+        assert shown(command).startswith(f"Usage: python -m tallystick_receiver {command}")
+
+
+def test_a_command_that_is_forked_ends_and_prints_as_one_by_itself():
+    for arguments, code in (
+        (("config", "--json"), 0),
+        (("config",), 0),
+        (("keys", "list", "--database-url", "postgresql://nobody@127.0.0.1:1/none"), 1),
+        (("serve", "--listen", "nowhere"), 2),
+        (("nonsense",), 2),
+    ):
+        one, other = (run(*arguments, COLUMNS="99", TALLYSTICK_ROLL_SECONDS="7") for run in (alone, run_cli))
+        assert (one.returncode, one.stdout, one.stderr) == (other.returncode, other.stdout, other.stderr)
+        assert one.returncode == code
