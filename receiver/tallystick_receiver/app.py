@@ -161,10 +161,6 @@ class Receiver:
             WebhookRoutes(database, self.gate, outside, now_ns=now_ns, webhooks_max=settings.webhooks_per_org_max),
         )  # fmt: skip
         self._changes, self._live = Changes(database), Live(self.gate)
-        self._streams: tuple[_Routes, ...] = (
-            EventRoutes(database, self.gate, self._changes, self._live),
-            ChangeRoutes(self.gate, self._changes, self._live),
-        )
         self._runner: web.AppRunner | None = None
         self.port = 0
 
@@ -219,7 +215,11 @@ class Receiver:
         router.add_get("/healthz", self._healthz)
         router.add_get("/readyz", self._readyz)
         router.add_get("/openapi.json", self._openapi)
-        for routes in (*self._routes, self._records, *self._streams):
+        streams = (
+            EventRoutes(self.database, self.gate, self._changes, self._live),
+            ChangeRoutes(self.gate, self._changes, self._live),
+        )
+        for routes in (*self._routes, self._records, *streams):
             routes.add_to(router)
         return app
 

@@ -95,7 +95,7 @@ class Ear:
 class Changes:
     """Hears what any receiver tells, on one connection, while somebody wants to know.
 
-    Where something may have been missed (somebody begins to hear, the connection is lost) everything is told: so whoever
+    Where something may have been missed (somebody begins to hear, the connection is lost) everything is told: whoever
     looks when he is told has seen all that was committed before.
     """
 
