@@ -3,10 +3,12 @@
 import itertools
 import threading
 import urllib.request
+from urllib.parse import urlsplit
 
 import pytest
-from conftest import run_cli
+from conftest import run_cli, sql, with_database
 from otlp import SECOND, export, export_request, get, now_ns, send
+from waiting import wait_until
 
 USAGE = b"event: usage\n"
 WAIT_SECONDS = 60
@@ -53,7 +55,7 @@ class Stream:
 def use(receiver, org="acme", key=""):
     end = now_ns() - 30 * SECOND + next(MOMENTS)
     point = {"name": "requests", "unit": "1", "value": 1, "attributes": {"org.id": org}, "end": end}
-    assert export(receiver.url, export_request([point]), key).status == 200
+    return export(receiver.url, export_request([point]), key).status
 
 
 def key_of(url, *options):
@@ -64,10 +66,10 @@ def key_of(url, *options):
 def test_a_commit_is_told_by_each_receiver_of_the_database(start_receiver):
     first, second = start_receiver(), start_receiver()
     here, there = Stream(first, topic="usage"), Stream(second, topic="usage")
-    use(first)
+    assert use(first) == 200
     here.heard(USAGE, 2)
     there.heard(USAGE, 2)
-    use(first)
+    assert use(first) == 200
     here.heard(USAGE, 3)
     there.heard(USAGE, 3)
     assert {line for line in here.lines if line.startswith(b"event")} == {USAGE}
@@ -81,7 +83,7 @@ def test_an_organisation_hears_of_its_own_usage_only(start_receiver, database_ur
     streams = [Stream(receiver, key, topic="usage") for key in (keys["acme"], token)]
     other = Stream(receiver, keys["globex"], topic="usage")
     before = [stream.lines.count(USAGE) for stream in streams]
-    use(receiver, "globex", agent)
+    assert use(receiver, "globex", agent) == 200
     other.heard(USAGE, 2)
     assert receiver.stop() == 0
     assert [stream.ended().count(USAGE) for stream in streams] == before
@@ -96,7 +98,7 @@ def test_costs_and_events_are_told(start_receiver):
     made = send("POST", receiver.url + "/api/v1/rates", rate)
     assert made.status == 201, made.body
     costs, events = Stream(receiver, topic="cost"), Stream(receiver, topic="event")
-    use(receiver)
+    assert use(receiver) == 200
     events.heard(b"event: event\n", 2)
     assert [e["type"] for e in get(receiver.url + "/api/v1/events").json["events"]] == ["metric.defined"]
     costs.heard(b"event: cost\n", 2)
@@ -113,6 +115,18 @@ def test_a_stream_ends_when_its_key_is_revoked(start_receiver, database_url, pat
         run_cli("keys", "revoke", key.split("_")[1], "--database-url", database_url)
         stream.read()  # to its end
     assert get(f"{receiver.url}/api/v1/{path}", key).status == 401
+
+
+def test_a_stream_outlives_a_database_that_is_away_and_says_that_something_may_have_been_missed(receiver, database_url):
+    stream = Stream(receiver, topic="usage")
+    name, server = urlsplit(database_url).path[1:], with_database(database_url, "postgres")
+    cut = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+    sql(server, f"ALTER DATABASE {name} ALLOW_CONNECTIONS false", cut)
+    stream.heard(USAGE, 2)
+    sql(server, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    stream.heard(USAGE, 3)  # it hears again
+    wait_until(lambda: use(receiver) == 200)
+    stream.heard(USAGE, 4)
 
 
 def test_what_nobody_knows_is_refused(receiver):

@@ -131,11 +131,12 @@ class Changes:
                 try:
                     await self._hear(connection)
                 finally:
-                    self._is_hearing = False
                     connection.terminate()
             except (Unavailable, *PASSING) as error:
                 _log.info("changes are not heard: %s", error)
-            _tell_all(self._ears)
+            if self._is_hearing:
+                self._is_hearing = False
+                _tell_all(self._ears)
             await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _hear(self, connection: asyncpg.Connection) -> None:
