@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from tallystick_receiver.telemetry import Telemetry
 
 _log = logging.getLogger(__name__)
-_LOCK: Final = 0x7A11_000A
+LOCK: Final = 0x7A11_000A
+"""Whoever holds it prices."""
 _STATEMENT_SECONDS: Final = 120.0
 _LINES_AT_ONCE: Final = 10_000
 _SERVICE: Final = "service.name"
@@ -61,7 +62,7 @@ def pricer(
         return found
 
     return Duty(
-        database, name="pricing", lock=_LOCK, seconds=seconds, statement_seconds_max=_STATEMENT_SECONDS, work=work,
+        database, name="pricing", lock=LOCK, seconds=seconds, statement_seconds_max=_STATEMENT_SECONDS, work=work,
         is_urgent=is_urgent,
     )  # fmt: skip
 
