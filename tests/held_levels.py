@@ -22,6 +22,7 @@ from tallystick_receiver.admission import TimeLimits
 from tallystick_receiver.holding import Hold
 from tallystick_receiver.otlp.decode import PROTOBUF, decode
 from tallystick_receiver.question import Question
+from tallystick_receiver.store.changes import Herald
 from tallystick_receiver.store.database import Database
 from tallystick_receiver.store.integrate import integrate_days
 from tallystick_receiver.store.roll import roll
@@ -153,7 +154,12 @@ class Store:
         self._telemetry = Telemetry()
         self._streams = Streams(org_aliases=ORG_ALIASES, streams_max=1000)
         self._writer = UsageWriter(
-            database, self._streams, self._telemetry, now_ns=lambda: LONG_AFTER, quarantine_rows_max=10
+            database,
+            self._streams,
+            Herald(database),
+            self._telemetry,
+            now_ns=lambda: LONG_AFTER,
+            quarantine_rows_max=10,
         )
 
     async def send(self, org: str, samples: Iterable[Sample]) -> None:

@@ -33,6 +33,7 @@ from tallystick_receiver.query.allowance_routes import AllowanceRoutes
 from tallystick_receiver.query.asking import Desk
 from tallystick_receiver.query.balance_routes import BalanceRoutes
 from tallystick_receiver.query.breakdown_routes import BreakdownRoutes
+from tallystick_receiver.query.change_routes import ChangeRoutes
 from tallystick_receiver.query.completeness_routes import Books, CompletenessRoutes
 from tallystick_receiver.query.cost_export_routes import CostExportRoutes
 from tallystick_receiver.query.cost_forecast_routes import CostForecastRoutes
@@ -41,10 +42,11 @@ from tallystick_receiver.query.cost_subject_routes import CostSubjectRoutes
 from tallystick_receiver.query.cost_trend_routes import CostTrendRoutes
 from tallystick_receiver.query.definition_routes import DefinitionRoutes
 from tallystick_receiver.query.delivery_routes import DeliveryRoutes
-from tallystick_receiver.query.event_routes import EventRoutes, Feed
+from tallystick_receiver.query.event_routes import EventRoutes
 from tallystick_receiver.query.export_routes import ExportRoutes
 from tallystick_receiver.query.forecast_routes import UsageForecastRoutes
 from tallystick_receiver.query.health import health
+from tallystick_receiver.query.live import Live
 from tallystick_receiver.query.month_routes import MonthRoutes
 from tallystick_receiver.query.problem import answer, problem
 from tallystick_receiver.query.quarantine_routes import QuarantineRoutes
@@ -65,6 +67,7 @@ from tallystick_receiver.records.routes import RecordsRoutes
 from tallystick_receiver.settings import Settings, named
 from tallystick_receiver.store.audit import Audit
 from tallystick_receiver.store.balance import Patience, balancer
+from tallystick_receiver.store.changes import Changes, Herald
 from tallystick_receiver.store.costing import pricer
 from tallystick_receiver.store.credits import refiller
 from tallystick_receiver.store.database import Database
@@ -110,9 +113,10 @@ class Receiver:
             org_aliases=tuple(key.strip() for key in settings.org_attributes.split(",") if key.strip()),
             streams_max=settings.streams_remembered_max,
         )
+        self._herald = Herald(database)
         writer = UsageWriter(
-            database, streams, self.telemetry, now_ns=now_ns, quarantine_rows_max=settings.quarantine_rows_max,
-            first=settings.cumulative_first,
+            database, streams, self._herald, self.telemetry, now_ns=now_ns,
+            quarantine_rows_max=settings.quarantine_rows_max, first=settings.cumulative_first,
         )  # fmt: skip
         self.ingest = Ingest(
             writer, self.telemetry, points_waiting_max=settings.points_waiting_max,
@@ -156,8 +160,7 @@ class Receiver:
             *_pages(database, self.gate, settings), DeliveryRoutes(database, self.gate, now_ns=now_ns),
             WebhookRoutes(database, self.gate, outside, now_ns=now_ns, webhooks_max=settings.webhooks_per_org_max),
         )  # fmt: skip
-        self._feed = Feed(database)
-        self._events = EventRoutes(database, self.gate, self._feed)
+        self._changes, self._live = Changes(database), Live(self.gate)
         self._runner: web.AppRunner | None = None
         self.port = 0
 
@@ -191,11 +194,13 @@ class Receiver:
 
     async def close(self) -> None:
         """Stop listening, answer what is under way, commit what waits, close the database."""
-        self._feed.stop()
+        self._live.stop()
+        self._changes.stop()
         if self._runner is not None:
             await self._runner.cleanup()
         await self.ingest.stop(max(self.settings.stop_seconds_max - _HANDLER_SECONDS, 1.0))
         await asyncio.gather(*(duty.stop() for duty in self._duties))
+        self._herald.stop()
         await self._outside.close()
         self.intake.close()
         await self.database.close()
@@ -210,10 +215,12 @@ class Receiver:
         router.add_get("/healthz", self._healthz)
         router.add_get("/readyz", self._readyz)
         router.add_get("/openapi.json", self._openapi)
-        for routes in self._routes:
+        streams = (
+            EventRoutes(self.database, self.gate, self._changes, self._live),
+            ChangeRoutes(self.gate, self._changes, self._live),
+        )
+        for routes in (*self._routes, self._records, *streams):
             routes.add_to(router)
-        self._records.add_to(router)
-        self._events.add_to(router)
         return app
 
     async def _metrics(self, request: web.Request) -> web.Response:

@@ -4,9 +4,14 @@ import asyncio
 import re
 import sys
 
+import pytest
 from months import Months
 from otlp import export, export_request
 from sender import Sender
+
+PATIENCE = """const wait = setTimeout;
+    window.setTimeout = (then, pause, ...rest) => [3000, 10000].includes(pause) ? 0 : wait(then, pause, ...rest);"""
+"""The pauses between two looks (live.js) last for ever."""
 
 
 async def follow_by_keyboard(visit, name):
@@ -70,6 +75,18 @@ async def test_usage_that_is_committed_appears_without_reload(visit, playground,
     await in_thread(export, playground.url, sender.whole(requests=[7]))
     await visit.page.wait_for_selector("[data-metric=requests] .q[data-quantity='12']")
     assert await visit.page.evaluate("window.stayed")
+
+
+@pytest.mark.parametrize("path", ["/", "/dashboard/breakdown"])
+async def test_a_commit_is_told_to_the_page(visit, playground, in_thread, path):
+    """Its pauses never end, so that it does not find out by itself."""
+    sender, metric = Sender(instance=f"telling {path}"), f"told.to{path.replace('/', '.')}"
+    await in_thread(export, playground.url, sender.whole(**{metric: [5]}))
+    await visit.page.add_init_script(PATIENCE)
+    await visit.open(f"{playground.url}{path}?range=7d&metric={metric}")
+    for value, total in ((7, 12), (8, 20)):
+        await in_thread(export, playground.url, sender.whole(**{metric: [value]}))
+        await visit.page.wait_for_selector(f".q[data-quantity='{total}']")
 
 
 async def test_an_update_keeps_the_focus_and_what_is_being_typed(visit, playground, in_thread):

@@ -10,7 +10,7 @@ import pytest
 from otlp import export, export_request, send
 from pricing import PATIENT, SOURCE, at, attributes_of, card
 
-from tallystick_receiver.store.costing import Costing
+from tallystick_receiver.store.costing import LOCK, Costing
 from tallystick_receiver.store.months import ask_to_close
 from tallystick_receiver.store.rebuild import rebuild_rollups
 from tallystick_receiver.store.roll import roll
@@ -45,6 +45,16 @@ USERS = """
            sum(cost), sum(list_cost), sum(billed_cost)
     FROM usage_cost_user_monthly GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
 """
+
+
+@pytest.fixture(autouse=True)
+def only_pricer(database_url):
+    """A receiver would price as soon as a rate changes, however long its pauses are: here the tests do."""
+    with asyncio.Runner() as runner:
+        connection = runner.run(asyncpg.connect(database_url))
+        runner.run(connection.execute("SELECT pg_advisory_lock($1)", LOCK))
+        yield
+        runner.run(connection.close())
 
 
 def on(url, work):

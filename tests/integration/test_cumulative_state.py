@@ -21,6 +21,7 @@ from otlp import CUMULATIVE, SECOND, export_request
 from tallystick_receiver.admission import TimeLimits
 from tallystick_receiver.horizons import Kept
 from tallystick_receiver.otlp.decode import PROTOBUF, decode
+from tallystick_receiver.store.changes import Herald
 from tallystick_receiver.store.database import Database, connected
 from tallystick_receiver.store.upkeep import StoragePlan, keep_up
 from tallystick_receiver.store.writer import UsageWriter
@@ -38,7 +39,9 @@ class InProcess:
 
     def __init__(self, database):
         self.streams, self.telemetry = Streams(), Telemetry()
-        self._writer = UsageWriter(database, self.streams, self.telemetry, now_ns=lambda: NOW, quarantine_rows_max=1000)
+        self._writer = UsageWriter(
+            database, self.streams, Herald(database), self.telemetry, now_ns=lambda: NOW, quarantine_rows_max=1000
+        )
 
     async def send(self, instance, points):
         request = export_request(points, resource={"service.name": "app", "service.instance.id": instance})

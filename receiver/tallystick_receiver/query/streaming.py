@@ -55,7 +55,7 @@ class Streaming:
         self._running += 1
         response = web.StreamResponse(headers=headers)
         task = asyncio.ensure_future(self._send(request, response, pieces))
-        watch = asyncio.ensure_future(_gone(request))
+        watch = asyncio.ensure_future(gone(request))
         try:
             await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -118,7 +118,8 @@ def _cut(transport: asyncio.Transport) -> None:
     transport.abort()
 
 
-async def _gone(request: web.Request) -> None:
+async def gone(request: web.Request) -> None:
+    """Return when nobody waits for the answer any more."""
     # aiohttp tells nobody: its cancellation of handlers is for the whole application or for none.
     while request.transport is not None and not request.transport.is_closing():  # noqa: ASYNC110
         await asyncio.sleep(_WATCH_SECONDS)

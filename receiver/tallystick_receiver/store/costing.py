@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.llm.kinds import TOKENS
 from tallystick_receiver.adapters import Line, foreign_metrics, lines_of
+from tallystick_receiver.changes import Topic, change_in
 from tallystick_receiver.costs import TOTAL_DIMENSIONS
 from tallystick_receiver.identity import id_of, identity_text
 from tallystick_receiver.periods import month_of
 from tallystick_receiver.pricing import SUPERSEDED, Key, RateBook, Tariff
 from tallystick_receiver.ranges import HOUR
 from tallystick_receiver.schemes import expected_metrics, scheme_of
+from tallystick_receiver.store.changes import tell
 from tallystick_receiver.store.database import set_locally
 from tallystick_receiver.store.duty import Duty
 from tallystick_receiver.store.months import Month, begin_months, close_months, read_months
@@ -37,7 +39,8 @@ if TYPE_CHECKING:
     from tallystick_receiver.telemetry import Telemetry
 
 _log = logging.getLogger(__name__)
-_LOCK: Final = 0x7A11_000A
+LOCK: Final = 0x7A11_000A
+"""Whoever holds it prices."""
 _STATEMENT_SECONDS: Final = 120.0
 _LINES_AT_ONCE: Final = 10_000
 _SERVICE: Final = "service.name"
@@ -59,7 +62,7 @@ def pricer(
         return found
 
     return Duty(
-        database, name="pricing", lock=_LOCK, seconds=seconds, statement_seconds_max=_STATEMENT_SECONDS, work=work,
+        database, name="pricing", lock=LOCK, seconds=seconds, statement_seconds_max=_STATEMENT_SECONDS, work=work,
         is_urgent=is_urgent,
     )  # fmt: skip
 
@@ -128,6 +131,8 @@ class Costing:
         for start, within in sorted(by_month.items()):
             month = months.get(start)
             changed += await self._price_month(connection, org_id, org, within, month, now)
+        if changed:
+            await tell(connection, change_in(Topic.COST, [org_id]))
         return changed
 
     async def _price_month(

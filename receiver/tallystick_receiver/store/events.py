@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from tallystick_receiver.changes import Topic, change_in
 from tallystick_receiver.events import Event, StoredEvent
+from tallystick_receiver.identity import org_id_of
+from tallystick_receiver.store.changes import tell
 from tallystick_receiver.store.statements import statement
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ async def write_events(connection: asyncpg.Connection, events: Sequence[Event]) 
         statement("write_events"), [e.id for e in events], [e.type.value for e in events], [e.org for e in events],
         [e.at for e in events], [e.body for e in events],
     )  # fmt: skip
+    await tell(connection, change_in(Topic.EVENT, (None if e.org is None else org_id_of(e.org) for e in events)))
     emails = [(e.id, email, org) for e in events for email, org in e.recipients.emails.items()]
     await connection.execute(
         statement("write_deliveries"), [e.id for e in events], [e.id for e in events if e.recipients.slack],

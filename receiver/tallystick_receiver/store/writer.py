@@ -26,6 +26,7 @@ from tallystick_receiver.store.sampling import Sampler
 from tallystick_receiver.store.subscriptions import Listeners
 
 if TYPE_CHECKING:
+    from tallystick_receiver.store.changes import Herald
     from tallystick_receiver.store.database import Database
     from tallystick_receiver.streams import Streams
     from tallystick_receiver.telemetry import Telemetry
@@ -37,11 +38,12 @@ class UsageWriter:
     """Writes batches and says what became of each."""
 
     def __init__(
-        self, database: Database, streams: Streams, telemetry: Telemetry, *, now_ns: Callable[[], int],
+        self, database: Database, streams: Streams, herald: Herald, telemetry: Telemetry, *, now_ns: Callable[[], int],
         quarantine_rows_max: int, first: First = First.SINCE_INSTALL,
     ) -> None:  # fmt: skip
         self._database = database
         self._streams = streams
+        self._herald = herald
         self._telemetry = telemetry
         self._now_ns = now_ns
         self._quarantine_rows_max = quarantine_rows_max
@@ -100,6 +102,7 @@ class UsageWriter:
             announcements, refused, self._attendance, self._keeper, self._sampler, self._listeners,
             self._now_ns(), self._quarantine_rows_max,
         )  # fmt: skip
+        self._herald.usage_of(np.unique(staged.points.org_id).tolist())
         self._telemetry.add("quarantine.lost", lost)
         self._telemetry.add("cumulative.points", len(cumulative))
         self._telemetry.add("cumulative.derived", len(converted.points))

@@ -3,6 +3,7 @@
 import { address, ask, filtersOf } from "./api.js";
 import { fill, h } from "./dom.js";
 import { live } from "./live.js";
+import { News } from "./news.js";
 import { panel } from "./parts.js";
 import { timeIn } from "./period.js";
 import { signIn } from "./pages/sign_in.js";
@@ -18,6 +19,7 @@ const PAGES = {
   health: () => import("./pages/health.js"),
 };
 const main = document.getElementById("main");
+const news = new News();
 let session = null;
 let loop = { stop: () => {}, soon: () => {} };
 let shown = null;
@@ -29,21 +31,18 @@ function show({ moveFocus = false } = {}) {
   shown = { page: state.page, at: isOther ? null : shown?.at, last: isOther ? null : shown.last };
   const own = shown;
   shell(state, session, { link: linkFrom(state), go: goFrom(state), signOut, redraw: () => own.after?.() });
-  if (session?.state === "signedOut") return signIn(main, signedIn);
+  if (session?.state === "signedOut") return askForKey();
   if (isOther) fill(main, h("p", { class: "loading", role: "status", "data-key": "loading" }, "Loading"));
   main.setAttribute("aria-busy", "true");
+  let page = null;
   let round = null;
   let isFirst = true;
-  loop = live(async (signal) => {
+  const look = async (signal) => {
     try {
       session ??= await askSession(state);
-      if (session.state === "signedOut") {
-        loop.stop();
-        signIn(main, signedIn);
-        return false;
-      }
+      if (session.state === "signedOut") return askForKey();
       if (round === null) {
-        const page = await PAGES[state.page]();
+        page = await PAGES[state.page]();
         document.title = `${page.title} · Tallystick`;
         round = page.open(state, {
           session,
@@ -55,6 +54,7 @@ function show({ moveFocus = false } = {}) {
       }
       const { content, after } = await round(signal);
       if (signal.aborted || shown !== own) return true;
+      news.listen(page.topics, state.org);
       Object.assign(own, { at: new Date(), last: content, after });
       fill(main, content);
       main.setAttribute("aria-busy", "false");
@@ -66,7 +66,8 @@ function show({ moveFocus = false } = {}) {
       if (signal.aborted) return false;
       return trouble(problem, state);
     }
-  });
+  };
+  loop = live(look, { news });
   return null;
 }
 
@@ -75,10 +76,8 @@ function trouble(problem, state) {
   main.setAttribute("aria-busy", "false");
   if (problem.status === 401) {
     session = { state: "signedOut" };
-    loop.stop();
     shell(state, session, { link: linkFrom(state), go: goFrom(state), signOut, redraw: () => {} });
-    signIn(main, signedIn, "The session has ended.");
-    return false;
+    return askForKey("The session has ended.");
   }
   if (problem.status === 403)
     return instead(
@@ -132,6 +131,13 @@ async function askSession(state) {
   const found = await ask("/api/v1/session");
   shell(state, found, { link: linkFrom(state), go: goFrom(state), signOut, redraw: () => shown.after?.() });
   return found;
+}
+
+function askForKey(why = null) {
+  loop.stop();
+  news.end();
+  signIn(main, signedIn, why);
+  return false;
 }
 
 function signedIn(found) {

@@ -9,6 +9,7 @@ import { ThresholdEditor } from "../threshold_editor.js";
 import { Slow } from "../usage_answers.js";
 
 export const title = "Alerts";
+export const topics = ["usage", "event"];
 const SHOWN_MAX = 50;
 const KEYS_MAX = 1000;
 const EVENT_PAGES_MAX = 10;

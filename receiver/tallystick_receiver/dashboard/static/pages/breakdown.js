@@ -9,6 +9,7 @@ import { treemap } from "../treemap.js";
 import { knownNames, metricsOf, Slow, sumsOf, usage, usageBefore } from "../usage_answers.js";
 
 export const title = "Breakdown";
+export const topics = ["usage"];
 const LEVELS = ["org", "project", "service.name", "user.id", "day", "hour"];
 const MAPPED = new Set(["org", "project"]);
 

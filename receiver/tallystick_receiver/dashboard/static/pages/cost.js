@@ -17,6 +17,7 @@ import { plus, timeIn } from "../period.js";
 import { Slow } from "../usage_answers.js";
 
 export const title = "Cost";
+export const topics = ["cost"];
 const WAYS = ["user", "feature", "model", "org", "project"];
 const DEEPER = { org: "project", project: "user", user: "feature", feature: "model" };
 const MORE = ["provider", "kind", "agent", "conversation"];

@@ -9,6 +9,7 @@ import { filters } from "../filters.js";
 import { knownNames, Slow } from "../usage_answers.js";
 
 export const title = "Health";
+export const topics = ["usage"];
 const LISTED_MAX = 50;
 
 /** See usage.js. */

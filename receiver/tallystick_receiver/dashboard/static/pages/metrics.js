@@ -8,6 +8,7 @@ import { priceOf, ratesNow, ratesTable } from "../rates.js";
 import { Slow } from "../usage_answers.js";
 
 export const title = "Metrics";
+export const topics = ["event"];
 const PAGE = 1000;
 
 /** See usage.js. */

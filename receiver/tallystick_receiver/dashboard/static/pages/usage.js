@@ -20,6 +20,7 @@ import {
 } from "../usage_answers.js";
 
 export const title = "Usage";
+export const topics = ["usage"];
 
 /** A round asks and returns what to show; `after` runs when it is on the screen. */
 export function open(state, context) {
