@@ -96,20 +96,31 @@ class Servers:
         inside = root / folder.lstrip("/")
         inside.mkdir(mode=0o700)
         self._stops.append(lambda: shutil.rmtree(inside, ignore_errors=True))
+        before = self._in_memory(inside)
 
-        def run(*command: str) -> None:
-            chroot = ["chroot", "--userspec=postgres:postgres", str(root)]
+        def run(*command: str, user: str = "postgres:postgres") -> None:
+            chroot = [*before, "chroot", f"--userspec={user}", str(root)]
             done = subprocess.run([*chroot, *command], check=False, capture_output=True, text=True, timeout=60)
             assert done.returncode == 0, done.stderr
 
-        subprocess.run(["chroot", str(root), "chown", "postgres:postgres", folder], check=True, timeout=10)
+        run("chown", "postgres:postgres", folder, user="root:root")
         run(f"{BINARIES}/initdb", "-D", folder, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")
         port = free_port()
-        with (inside / "postgresql.conf").open("a") as conf:
-            conf.write(SETTINGS + f"port = {port}\n")
+        settings = f"port = {port}\n" + ("max_wal_size = '512MB'\n" if before else "")
+        run("sh", "-c", 'printf %s "$1" >> "$0"', f"{folder}/postgresql.conf", SETTINGS + settings)
         self._stops.append(lambda: run(f"{BINARIES}/pg_ctl", "-D", folder, "-m", "immediate", "-w", "stop"))
         run(f"{BINARIES}/pg_ctl", "-D", folder, "-l", f"{folder}/log", "-w", "start")
         return f"postgresql://postgres@127.0.0.1:{port}/postgres"
+
+    def _in_memory(self, folder: Path) -> list[str]:
+        """How a command begins that finds memory in this folder: a mount that ends with the processes that see it."""
+        if not has_room_in_memory() or shutil.which("unshare") is None:
+            return []
+        memory = tempfile.mkdtemp(prefix="tallystick-test-", dir=MEMORY)
+        self._stops.append(lambda: shutil.rmtree(memory, ignore_errors=True))
+        bind = ["unshare", "--mount", "sh", "-c", f'mount --bind {memory} {folder} && exec "$@"', "sh"]
+        done = subprocess.run([*bind, "true"], check=False, capture_output=True, timeout=10)
+        return bind if done.returncode == 0 else []
 
     def _given(self) -> str:
         given = os.environ.get(TSL_VARIABLE)
