@@ -37,3 +37,13 @@ def test_a_command_that_is_forked_ends_and_prints_as_one_by_itself():
         one, other = (run(*arguments, COLUMNS="99", TALLYSTICK_ROLL_SECONDS="7") for run in (alone, run_cli))
         assert (one.returncode, one.stdout, one.stderr) == (other.returncode, other.stdout, other.stderr)
         assert one.returncode == code
+
+
+def test_a_command_does_not_wait_for_imports_of_others():
+    for command, unneeded in (("keys", "aiohttp"), ("serve", "rich.console")):
+        done = subprocess.run(
+            [sys.executable, "-X", "importtime", "-m", "tallystick_receiver", command, "--help"],
+            capture_output=True, text=True, timeout=120, check=True, env=environment_of({}),
+        )  # fmt: skip
+        imported = {line.split("|")[-1].strip() for line in done.stderr.splitlines()}
+        assert "tallystick_receiver.cli.frame" in imported and unneeded not in imported
