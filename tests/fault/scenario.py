@@ -272,7 +272,7 @@ class Stage:
         """The receiver's own books agree as well."""
         done = subprocess.run(
             [sys.executable, "-m", "tallystick_receiver", "verify", "--database-url", self._address],
-            capture_output=True, text=True, timeout=60, check=False,
+            capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
 

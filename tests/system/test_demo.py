@@ -39,7 +39,7 @@ class Performance:
 
     def end(self) -> tuple[int, str]:
         """The exit code and the rest of the output."""
-        rest, _ = self.process.communicate(timeout=60)
+        rest, _ = self.process.communicate(timeout=120)
         return self.process.returncode, rest
 
 
