@@ -5,7 +5,7 @@ import re
 import sys
 
 from months import Months
-from otlp import CUMULATIVE, export, export_request
+from otlp import CUMULATIVE, export, export_request, now_ns
 from sender import Sender
 
 
@@ -72,6 +72,20 @@ async def test_an_update_keeps_the_focus_and_what_is_being_typed(visit, playgrou
     await in_thread(export, playground.url, sender.whole(letters=[7]))
     await visit.page.wait_for_selector("[data-metric=letters] .q[data-quantity='12']")
     assert await visit.page.evaluate("document.activeElement.value") == "half a na"
+
+
+async def test_an_update_keeps_the_focus_on_a_row_that_climbs(visit, playground, in_thread):
+    async def climbed(org, value):
+        point = {"name": "climbed", "value": value, "end": now_ns() - value, "attributes": {"org.id": org}}
+        await in_thread(export, playground.url, export_request([point], resource={"service.name": org}))
+
+    await climbed("high", 5)
+    await climbed("low", 4)
+    await visit.open(f"{playground.url}/dashboard/breakdown?range=7d&metric=climbed&by=org")
+    await visit.page.focus(".groups [data-group=low] a")
+    await climbed("low", 3)
+    await visit.page.wait_for_selector(".groups tbody tr:first-child[data-group=low]")
+    assert await visit.page.evaluate("document.activeElement.textContent") == "low"
 
 
 async def test_a_stopped_database_is_said_and_the_page_recovers_by_itself(visit, mortal, in_thread):

@@ -131,7 +131,7 @@ def test_the_javascript_sdk_in_json_and_protobuf(receiver, js, encoding, compres
 def test_many_javascript_processes_of_one_service_without_an_instance_id_are_all_counted(receiver, js):
     command = ["node", "send.js", receiver.url + "/v1/metrics", "http", "10", "none"]
     processes = [subprocess.Popen([*command, str(tenth)], cwd=js) for tenth in range(6)]
-    assert [process.wait(60) for process in processes] == [0] * 6
+    assert [process.wait(120) for process in processes] == [0] * 6
     assert totals(receiver.url) == {"js.calls": "330.6"}
 
 

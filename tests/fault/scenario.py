@@ -95,7 +95,7 @@ class Stage:
         self._alive: dict[str, Application] = {}
         for whom in APPLICATIONS:
             self._start_application(whom)
-        wait_until(lambda: all(a.recorded.confirmed for a in self._alive.values()), 60, "the applications' first usage")
+        wait_until(lambda: all(a.recorded.confirmed for a in self._alive.values()), what="the first usage")
 
     def play(self) -> None:
         """Let happen what is planned."""

@@ -61,7 +61,7 @@ def perform():
 
 
 def test_the_demo_ends_by_itself_and_the_api_answers_exactly_what_the_sites_recorded():
-    done = run_cli("demo", "--seconds", "4", "--listen", "127.0.0.1:0")
+    done = run_cli("demo", "--seconds", "8", "--listen", "127.0.0.1:0")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
     lines = LINE.findall(done.stdout)

@@ -75,7 +75,7 @@ function children(shown, wanted) {
   for (const node of fresh) {
     const same = key(node) === null ? null : known.get(key(node));
     if (same && same !== place) {
-      shown.insertBefore(same, place);
+      raise(same, place);
       place = same;
     }
     if (place === null || (key(node) !== null && !same)) {
@@ -91,4 +91,13 @@ function children(shown, wanted) {
     place.remove();
     place = next;
   }
+}
+
+/** Put a child before an earlier one. What has the focus would lose it by being moved: then the others make room. */
+function raise(child, place) {
+  const parent = child.parentNode;
+  if (child.contains(parent.getRootNode().activeElement)) {
+    const [all, behind] = [[...parent.childNodes], child.nextSibling];
+    for (const other of all.slice(all.indexOf(place), all.indexOf(child))) parent.insertBefore(other, behind);
+  } else parent.insertBefore(child, place);
 }
