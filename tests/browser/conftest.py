@@ -18,6 +18,7 @@ from midnight import away_from_midnight
 from months import Months
 from otlp import export, send
 from pricing import QUICK
+from sender import accounted
 from servers import Missing
 from tokens import PRICED, priced
 
@@ -164,6 +165,7 @@ def platform_url(template) -> Iterator[str]:
         for key, line in LINES.items():
             fields = {"metricKey": key, "subjectType": "org", "subjectId": "acme", "threshold": line}
             assert send("POST", f"{receiver.url}/api/v1/thresholds", fields).status == 201
+        accounted(receiver.url)
         yield receiver.url
         receiver.close()
 
@@ -176,6 +178,7 @@ def costs_url(template) -> Iterator[str]:
         priced(hasty)
         hasty.close()
         receiver = ReceiverProcess(["--database-url", url], {})
+        accounted(receiver.url)
         yield receiver.url
         receiver.close()
 

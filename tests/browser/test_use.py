@@ -6,7 +6,7 @@ import sys
 
 from months import Months
 from otlp import CUMULATIVE, export, export_request, now_ns
-from sender import Sender
+from sender import Sender, accounted
 
 
 async def follow_by_keyboard(visit, name):
@@ -124,6 +124,7 @@ async def test_days_without_a_sample_of_a_level_are_unknown_where_those_of_a_sum
              "attributes": {"org.id": "acme"}}  # fmt: skip
     platform = Sender(instance="platform-1", service="platform").resource
     await in_thread(export, receiver.url, export_request([seats], resource=platform))
+    await in_thread(accounted, receiver.url)
     shown = {}
     for metric in ("storage.snapshot", "seats", "queries.executed"):
         await visit.open(f"{receiver.url}/?range=7d&tz=UTC&metric={metric}&by=org")

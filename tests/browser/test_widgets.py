@@ -5,7 +5,7 @@ from browser.product import Product
 from conftest import ReceiverProcess, fresh_database, run_cli, sql
 from months import Months
 from otlp import export, export_request, usage
-from sender import Sender
+from sender import Sender, accounted
 from waiting import wait_until
 
 HOURS = 50
@@ -28,6 +28,7 @@ def product(template):
         receiver = ReceiverProcess(["--database-url", url, "--embed-origins", "*"], {})
         for request in Months(hours=HOURS).requests():
             assert export(receiver.url, request, key).status == 200
+        accounted(receiver.url, key)
         found = Product(receiver.url, key)
         yield found
         found.close()
