@@ -245,7 +245,7 @@ def test_errors_elsewhere_are_problem_json(receiver, path):
 
 
 def test_a_body_that_stalls_is_503_so_that_it_is_sent_again_and_holds_nobody_up(start_receiver):
-    receiver = start_receiver("--body-seconds-max", "0.5", "--large-body-bytes", "1000")
+    receiver = start_receiver("--body-seconds-max", "2", "--large-body-bytes", "1000")
     head = f"POST /v1/metrics HTTP/1.1\r\nHost: x\r\nContent-Type: {PROTOBUF}\r\nContent-Length: 9000\r\n\r\n"
     with socket.create_connection(("127.0.0.1", receiver.port)) as stalled:
         stalled.sendall(head.encode() + bytes(5000))

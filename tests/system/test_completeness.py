@@ -151,7 +151,8 @@ def test_a_sender_that_falls_silent_makes_it_unknown_and_one_that_ended_does_not
     export(receiver.url, ended.whole(requests=[1]))
     export(receiver.url, ended.whole(last=True, requests=[1]))
     export(receiver.url, silent.whole(requests=[1]))
-    found = eventually(lambda: (b := books(receiver))["silent"] and b)
+    # On a busy machine the other one may seem silent, too, until its end is balanced.
+    found = eventually(lambda: len((b := books(receiver))["silent"]) == 1 and b["until"] and b)
     assert (found["state"], found["until"]) == ("unknown", rfc3339(silent.end))
     assert [(s["writer"]["instance"], s["from"]) for s in found["silent"]] == [("silent", rfc3339(silent.end))]
     window = {"from_": rfc3339(ended.begun), "to": rfc3339(silent.begun)}
