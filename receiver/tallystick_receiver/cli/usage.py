@@ -12,8 +12,9 @@ import aiohttp
 import click
 from rich.console import Console, RenderableType
 
+from tallystick_receiver.cli.client import url_option
 from tallystick_receiver.cli.completeness import sentence_of
-from tallystick_receiver.cli.frame import as_json_option, run, table_of
+from tallystick_receiver.cli.frame import as_json_option, print_table, run, table_of
 from tallystick_receiver.cli.summary import summary_command
 from tallystick_receiver.cli.usage_chart import charts, time_unit, unit_for
 from tallystick_receiver.cli.usage_watch import watch
@@ -24,7 +25,7 @@ _GROUPS = "type,org,project,day,... or dimensions."
 
 
 @click.group("usage", invoke_without_command=True)
-@click.option("--url", default="http://127.0.0.1:4318", show_default=True, envvar="TALLYSTICK_URL", help="A receiver.")
+@url_option
 @click.option("--key", default="", envvar="TALLYSTICK_KEY", help="A key with the scope read. [TALLYSTICK_KEY]")
 @click.option("--org", "orgId", default=None, help="One organisation.")
 @click.option("--project", "projectId", default=None, help="One project of it.")
@@ -85,7 +86,7 @@ def usage_command(
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False, indent=2))
     else:
-        Console().print(shown(found))
+        Console().print(shown(found)) if chart else print_table(shown(found))
         click.echo(sentence_of(found["completeness"]))
 
 
