@@ -53,7 +53,8 @@ def keys_list(*, as_json: bool, **flags: Any) -> None:
     """List keys, revoked ones too."""
     rows = [
         {
-            "id": key.key_id, "name": key.name, "org": "*" if key.org is None else key.org, "scopes": " ".join(sorted(key.scopes)),
+            "id": key.key_id, "name": key.name, "org": "*" if key.org is None else key.org,
+            "scopes": " ".join(sorted(key.scopes)),
             "created": key.created_at.isoformat(timespec="seconds"),
             "revoked": key.revoked_at and key.revoked_at.isoformat(timespec="seconds"),
         }
