@@ -55,8 +55,9 @@ def _line(event: dict[str, Any]) -> str:
     if "level" not in content:
         return f"{start}  {content['key']}"
     whose = f"{content['subjectType']} {content['subjectId']}"
+    limit = f"{content['threshold']} {content['unit']}".rstrip()
     return (
-        f"{start}  {content['metricKey']} of {whose}: {content['used']} of {content['threshold']} {content['unit']}, "
+        f"{start}  {content['metricKey']} of {whose}: {content['used']} of {limit}, "
         f"level {content['level']} %, period from {content['periodStart']}"
     )
 

@@ -12,6 +12,7 @@ import aiohttp
 import click
 from rich.console import Console, RenderableType
 
+from tallystick_receiver.cli.allowance import allowance_command
 from tallystick_receiver.cli.client import url_option
 from tallystick_receiver.cli.completeness import sentence_of
 from tallystick_receiver.cli.frame import as_json_option, print_table, run, table_of
@@ -103,6 +104,7 @@ def _table(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 usage_command.add_command(summary_command)
+usage_command.add_command(allowance_command)
 
 
 async def _by_time(url: str, query: list[tuple[str, str]], key: str) -> list[tuple[str, str]]:
