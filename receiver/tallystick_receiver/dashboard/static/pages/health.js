@@ -44,6 +44,7 @@ function page(scene) {
         fact("announcing", books.writers.announcing),
         fact("silent", books.writers.silent),
         fact("announcing nothing", books.writers.unannounced),
+        new Date(books.to) > new Date() ? fact("behind by", lag(books.until)) : null,
       ),
     ),
     gaps(scene),
@@ -242,6 +243,14 @@ function counters({ health }) {
     h("p", { class: "hint" }, "Since it started."),
     table("Counters", [{ name: "Counter" }, { name: "Count", isNumber: true }], rows, { kind: "narrow" }),
   );
+}
+
+/** How long ago the time is up to which everything that was announced is here. */
+function lag(until) {
+  if (until === null) return "unknown";
+  const seconds = Math.max(0, Math.round((Date.now() - new Date(until)) / 1000));
+  if (seconds < 120) return `${seconds} s`;
+  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${grouped(String(Math.round(seconds / 3600)))} h`;
 }
 
 const fact = (name, value) => h("div", {}, h("dt", {}, name), h("dd", { "data-fact": name }, String(value)));
