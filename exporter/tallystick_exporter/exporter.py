@@ -244,6 +244,11 @@ class UsageExporter(MetricExporter):
         self._losses.add([])
         self._wire.shutdown(timeout_millis)
         if self._spool is not None:
+            if kept := len(self._spool):
+                # OpenTelemetry has just said that the export failed, which sounds like a loss.
+                _log.warning(
+                    "%d requests of usage are kept on disk: the next process here with this endpoint sends them.", kept
+                )
             self._spool.close()
 
     def forget(self) -> None:

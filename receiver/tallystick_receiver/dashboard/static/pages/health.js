@@ -10,6 +10,7 @@ import { knownNames, Slow } from "../usage_answers.js";
 
 export const title = "Health";
 const LISTED_MAX = 50;
+const NAME_SHOWN_MAX = 120;
 
 /** See usage.js. */
 export function open(state, context) {
@@ -141,6 +142,7 @@ function quarantine({ state, context, refused, replays }) {
       "tr",
       { "data-key": point.id },
       h("th", { scope: "row" }, point.reason),
+      h("td", { class: "detail" }, refusedName(point.request)),
       h("td", { class: "detail" }, point.detail),
       h("td", {}, point.orgId ?? "–"),
       h("td", { class: "number" }, grouped(String(point.times))),
@@ -182,6 +184,7 @@ function quarantine({ state, context, refused, replays }) {
             "Quarantine",
             [
               { name: "Reason" },
+              { name: "Metric" },
               { name: "Detail" },
               { name: "Organisation" },
               { name: "Times", isNumber: true },
@@ -251,6 +254,12 @@ function lag(until) {
   const seconds = Math.max(0, Math.round((Date.now() - new Date(until)) / 1000));
   if (seconds < 120) return `${seconds} s`;
   return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${grouped(String(Math.round(seconds / 3600)))} h`;
+}
+
+/** The metric of a refused point, as it was sent. */
+function refusedName(request) {
+  const name = request?.resourceMetrics?.[0]?.scopeMetrics?.[0]?.metrics?.[0]?.name;
+  return name ? name.slice(0, NAME_SHOWN_MAX) : "–";
 }
 
 const fact = (name, value) => h("div", {}, h("dt", {}, name), h("dd", { "data-fact": name }, String(value)));
