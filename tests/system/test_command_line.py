@@ -57,3 +57,10 @@ def test_a_setting_of_the_wrong_kind_is_said_in_words():
         done = run_cli("serve", f"--{setting}", "soon")
         assert done.returncode == 2
         assert f"must be {wanted}, not 'soon'" in done.stderr
+
+
+@pytest.mark.parametrize("group", ["", "cost", "costs", "reconcile", "usage", "webhooks"])
+def test_no_command_is_cut_off_where_commands_are_listed(group):
+    listed = run_cli(*group.split(), "--help").stdout.partition("Commands:")[2]
+    assert listed
+    assert "..." not in listed

@@ -20,7 +20,7 @@ from tallystick_receiver.cli.frame import as_json_option, run, show
 def allowance_command(
     *, url: str, key: str, metric: str, org: str, subject: str | None, tz: str | None, as_json: bool
 ) -> None:
-    """How much of METRIC is used and allowed; exit code 1 when a threshold that blocks is reached."""
+    """How much of METRIC is used and allowed. Exit code 1: a threshold that blocks is reached."""
     kind, equals, name = (subject or f"org={org}").partition("=")
     if not (kind and equals and name):
         raise click.UsageError(f"--subject must be like user=ada, not {subject!r}")

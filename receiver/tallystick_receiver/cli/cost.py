@@ -98,7 +98,7 @@ def costs_close(*, url: str, key: str, month: str) -> None:
 @receiver_options
 @click.argument("month", metavar="YYYY-MM")
 def costs_adjust(*, url: str, key: str, month: str) -> None:
-    """Price a closed month by the rates known now; what differs becomes adjustments."""
+    """Price a closed month by the rates known now. What differs becomes adjustments."""
     found = run(Client(url, key).call("POST", f"{_MONTHS}/{month}/adjust"))
     click.echo(f"{found['month']} is priced by what is known at {found['ratesKnownAt']}")
 

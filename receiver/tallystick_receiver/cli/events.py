@@ -18,7 +18,7 @@ _SUBSCRIPTIONS = "/api/v1/events/subscriptions"
 
 @click.group()
 def events() -> None:
-    """Events: thresholds that were reached, metrics that were defined, and usage where it was asked for."""
+    """Events: what happened. Thresholds reached, metrics defined, and usage where it was asked for."""
 
 
 @events.command("tail")

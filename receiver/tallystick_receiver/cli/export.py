@@ -47,7 +47,7 @@ def export_command(
     *, url: str, key: str, output: Path | None, types: tuple[str, ...], attributes: tuple[str, ...],
     **named: str | None,
 ) -> None:  # fmt: skip
-    """Usage of any size as CSV, NDJSON or Parquet, or what it costs in the columns of FOCUS."""
+    """Usage of any size as a file. CSV, NDJSON or Parquet, or what it costs in the columns of FOCUS."""
     if output is None and sys.stdout.isatty() and named["format"] == "parquet":
         raise click.UsageError("Parquet is not for a terminal: say --output")
     query = [(name, value) for name, value in named.items() if value is not None] + [("type", t) for t in types]

@@ -64,7 +64,7 @@ def usage_command(
     as_json: bool,
     **named: str | None,
 ) -> None:
-    """Who used how much, and when; `summary` for one metric in one period."""
+    """Who used how much, and when. `summary` is of one metric in one period."""
     if context.invoked_subcommand is not None:
         return
     query = [(name, value) for name, value in named.items() if value is not None] + [("type", t) for t in types]
