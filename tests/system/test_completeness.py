@@ -96,6 +96,25 @@ def test_a_body_thrown_away_is_a_known_gap_of_exactly_its_amount_and_closes_when
     assert totals(receiver.url) == {"requests": "18", "bytes": "5100"}
 
 
+def test_what_usage_costs_says_what_is_missing_of_the_usage(receiver):
+    sender = Sender()
+    export(receiver.url, sender.whole(requests=[1]))
+    sender.whole(requests=[7])
+    export(receiver.url, sender.whole(requests=[2]))
+    wait_for(receiver, "gaps", sender.end)
+    known = usage(receiver.url)["completeness"]
+    assert [row["quantity"] for row in known["missing"]] == ["7"]
+    for report in ("", "/top", "/distribution", "/trend", "/unit-economics"):
+        reply = get(f"{receiver.url}/api/v1/costs{report}", **lately())
+        assert (reply.status, reply.json["completeness"]) == (200, known), report
+    file = get(f"{receiver.url}/api/v1/costs/export", **lately())
+    assert file.headers["Tallystick-Completeness"] == f"gaps; until={known['until']}"
+    window = ("--from", lately()["from_"], "--to", lately()["to"])
+    for report in ((), ("top",)):
+        told = run_cli("cost", *report, "--url", receiver.url, *window)
+        assert "Known to be missing: 7 " in told.stdout
+
+
 def test_several_collections_thrown_away_are_one_gap_of_their_sum(receiver):
     sender = Sender()
     for amount in (10, 20, 30):

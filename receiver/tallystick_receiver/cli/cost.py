@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 
 from tallystick_receiver.cli.client import Client, receiver_options
+from tallystick_receiver.cli.completeness import sentence_of
 from tallystick_receiver.cli.frame import as_json_option, run, show
 
 _GROUPS: Final = "model, provider, kind, user, conversation, feature, agent, project, org, day, week, month, ..."
@@ -132,6 +133,7 @@ def sentences(found: dict[str, Any]) -> list[str]:
     ]
     if found["pricedUntil"] != found["to"]:
         parts.append(f"usage from {found['pricedUntil']} on is not priced yet")
+    parts.append(sentence_of(found["completeness"]))
     return parts
 
 
