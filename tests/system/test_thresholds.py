@@ -301,3 +301,17 @@ def test_a_threshold_without_a_subject_is_the_organisations(receiver):
         "POST", receiver.url + "/api/v1/thresholds", {"orgId": "acme", "metricKey": "api_calls", "threshold": 9}
     )
     assert (made.status, made.json["subjectType"], made.json["subjectId"]) == (201, "org", "acme")
+
+
+@pytest.mark.parametrize(("came", "defined", "said"), [("By", "GB", "By"), ("", "calls", "calls"), ("By", "By", "By")])
+def test_a_crossing_and_a_summary_bear_the_unit_of_the_usage(receiver, came, defined, said):
+    body = {"key": "api_calls", "unit": defined, "aggregationType": "sum"}
+    assert send("POST", receiver.url + "/api/v1/metrics", body).status == 201
+    draw(receiver, levels=[100])
+    use(receiver, 100, unit=came)
+    settled(receiver, ALL_THREE[-1:])
+    (crossing,) = (e["data"] for e in events(receiver) if e["type"] == "threshold.exceeded")
+    summary = get(
+        receiver.url + "/api/v1/usage/summary", metricKey="api_calls", orgId="acme", periodType="monthly"
+    ).json
+    assert (crossing["unit"], summary["unit"]) == (said, said)
