@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -90,9 +91,14 @@ def costs_months(*, url: str, key: str, as_json: bool) -> None:
 @receiver_options
 @click.argument("month", metavar="YYYY-MM")
 def costs_close(*, url: str, key: str, month: str) -> None:
-    """Freeze a month's costs, as soon as all of its usage is priced."""
-    found = run(Client(url, key).call("POST", f"{_MONTHS}/{month}/close"))
+    """Freeze a month's costs, as soon as all of its usage is priced. Says whether its usage is all there."""
+    client = Client(url, key)
+    found = run(client.call("POST", f"{_MONTHS}/{month}/close"))
     click.echo(f"{found['month']} is {found['state']}")
+    first = date.fromisoformat(f"{found['month']}-01")
+    following = (first + timedelta(days=31)).replace(day=1)
+    books = run(client.call("GET", "/api/v1/completeness", from_=first.isoformat(), to=following.isoformat()))
+    click.echo(sentence_of(books))
 
 
 @costs.command("adjust")
