@@ -1,6 +1,6 @@
 """Alerts: the numbers of the API, and thresholds that an admin draws, moves and deletes on the page."""
 
-from otlp import export, get, send
+from otlp import export, export_request, get, send
 from sender import Sender
 
 
@@ -55,6 +55,26 @@ async def test_a_threshold_is_drawn_moved_and_deleted_on_the_page(visit, playgro
     await page.click("[aria-label^='Delete for good']")
     await page.wait_for_selector("[data-threshold]", state="detached")
     assert await in_thread(listed, playground.url) == []
+
+
+async def test_what_was_sent_is_shown_with_its_error_and_sent_again(visit, playground, in_thread):
+    """Nobody set up a mail server, so that the mail waits and says why."""
+    terms = {"metricKey": "mails", "subjectType": "org", "subjectId": "hooli", "threshold": 1}
+    made = await in_thread(
+        send, "POST", f"{playground.url}/api/v1/thresholds", {**terms, "notifyEmails": ["a@b.example"]}
+    )
+    assert made.status == 201
+    used = export_request([{"name": "mails", "value": 2, "attributes": {"org.id": "hooli"}}])
+    assert (await in_thread(export, playground.url, used)).status == 200
+    await visit.open(f"{playground.url}/dashboard/alerts?org=hooli")
+    row = "[data-delivery]:has-text('a@b.example'):has-text('smtp_url is not set')"
+    await visit.page.wait_for_selector(row)
+    listed = (await in_thread(get, f"{playground.url}/api/v1/deliveries", orgId="hooli")).json["deliveries"]
+    shown = await visit.page.eval_on_selector_all("[data-delivery]", "all => all.map(row => row.dataset.delivery)")
+    assert shown == [delivery["id"] for delivery in listed]
+    async with visit.page.expect_response(lambda answer: answer.url.endswith("/resend")) as told:
+        await visit.page.click("[data-delivery] button >> nth=0")
+    assert (await told.value).status == 200
 
 
 async def test_a_half_typed_threshold_survives_a_live_update(visit, playground, in_thread):

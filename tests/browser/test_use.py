@@ -162,6 +162,7 @@ async def test_a_refused_point_is_replayed_when_its_cause_is_gone(visit, playgro
     point = {"name": "requests", "value": 3, "attributes": {"project.id": "web"}}
     await in_thread(export, playground.url, export_request([point]))
     await visit.open(f"{playground.url}/dashboard/health")
+    assert await visit.page.inner_text("[data-key=quarantine] td >> nth=0") == "requests"
     await visit.page.click("button:text-is('Replay')")
     await visit.page.wait_for_selector("td:has-text('refused')")
 

@@ -23,6 +23,8 @@ from tallystick_receiver.store.edition import EditionError
 from tallystick_receiver.store.migrate import MigrationError
 
 Result = TypeVar("Result")
+_UNFOLDED_COLUMNS: Final = 10_000
+"""How wide a table may become where no terminal is: its reader is a program, or a file, and looks for whole words."""
 _KNOWN_ERRORS: Final = (
     MigrationError, EditionError, DatabaseTooOldError, NotLoopbackError, EmbeddedMissingError, InvalidQuestion,
     Unavailable, OSError, aiohttp.ClientError,
@@ -59,7 +61,16 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
     try:
         return asyncio.run(work)
     except _KNOWN_ERRORS as error:
-        raise click.ClickException(str(error) or type(error).__name__) from None
+        raise click.ClickException(reason_of(error)) from None
+
+
+def reason_of(error: Exception) -> str:
+    """What went wrong, for a person; of a receiver that cannot be asked, what to do about it."""
+    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
+        return f"--url must be like http://127.0.0.1:4318, which {error} is not"
+    if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, ConnectionRefusedError):
+        return f"no receiver listens at {error.host}:{error.port}: `tallystick serve` starts one, --url names another"
+    return str(error) or type(error).__name__
 
 
 def show(rows: list[dict[str, Any]], *, as_json: bool, figures: Collection[str] = _FIGURES) -> None:
@@ -67,7 +78,15 @@ def show(rows: list[dict[str, Any]], *, as_json: bool, figures: Collection[str] 
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
         return
-    Console().print(table_of(rows, figures))
+    print_table(table_of(rows, figures))
+
+
+def print_table(table: RenderableType) -> None:
+    """Print a table as wide as the terminal; in a pipe or a file no cell is folded."""
+    console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console = Console(width=_UNFOLDED_COLUMNS)
+    console.print(table)
 
 
 def table_of(rows: list[dict[str, Any]], figures: Collection[str] = _FIGURES) -> RenderableType:
