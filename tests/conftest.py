@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -64,10 +64,16 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol() -> Generator[None, object, object]:
+    """Each test has its own day, which does not end; its limit of time begins when this wait is over."""
+    away_from_midnight()
+    return (yield)
+
+
 @pytest.fixture(autouse=True)
 def _one_now() -> None:
-    """Each test has its own second, which does not go by while it runs, and its own day, which does not end."""
-    away_from_midnight()
+    """Each test has its own second, which does not go by while it runs."""
     begin_anew()
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from otlp import SECOND, export_request, now_ns
+from otlp import SECOND, export_request, now_ns, usage
+from waiting import wait_until
 
 
 @dataclass
@@ -64,3 +66,13 @@ def merged(*requests):
     for request in requests:
         whole.resource_metrics.extend(request.resource_metrics)
     return whole
+
+
+def accounted(receiver_url: str, key: str = "") -> None:
+    """Wait until the books, which are made up in the background, say that everything until now is here."""
+
+    def is_complete() -> bool:
+        found = usage(receiver_url, key)["completeness"]
+        return found["state"] == "complete" and datetime.fromisoformat(found["until"]).timestamp() >= now_ns() // SECOND
+
+    wait_until(is_complete, what="completeness until now")

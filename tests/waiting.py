@@ -8,7 +8,7 @@ from collections.abc import Callable
 POLL_SECONDS = 0.02
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 60, what: str = "it") -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 120, what: str = "it") -> None:
     """Ask again and again until the condition holds.
 
     Raises:

@@ -74,6 +74,10 @@ class UsageExporter(MetricExporter):
     ) -> None:
         super().__init__(preferred_temporality=delta_temporality())
         self._destination = Destination(endpoint=endpoint, headers=headers, compression=compression, timeout=timeout)
+        if not self._destination.url.startswith(("http://", "https://")):
+            _log.error(
+                "Usage cannot be sent to %r: an endpoint begins with http:// or https://.", self._destination.url
+            )
         self._points_a_request_max = points_a_request_max
         self._backlog_points_max = backlog_points_max
         self._spool_options = SpoolOptions(folder=spool_dir, bytes_max=spool_bytes_max, seconds_max=spool_seconds_max)
@@ -244,6 +248,13 @@ class UsageExporter(MetricExporter):
         self._losses.add([])
         self._wire.shutdown(timeout_millis)
         if self._spool is not None:
+            if kept := len(self._spool):
+                # OpenTelemetry has just said that the export failed, which sounds like a loss.
+                where = self._spool_options.folder_for(self._destination.url)
+                _log.warning(
+                    "%d requests of usage are kept in %s: the next process here with this endpoint sends them.",
+                    kept, where,
+                )  # fmt: skip
             self._spool.close()
 
     def forget(self) -> None:

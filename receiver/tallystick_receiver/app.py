@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -23,6 +24,7 @@ from tallystick_receiver.dashboard.session_routes import SessionRoutes
 from tallystick_receiver.deliver.outside import Outside
 from tallystick_receiver.deliver.ways import courier
 from tallystick_receiver.errors import InvalidQuestion, NotLoopbackError, Unavailable
+from tallystick_receiver.foreign_speech import http_log
 from tallystick_receiver.horizons import Kept
 from tallystick_receiver.ingest import Ingest
 from tallystick_receiver.otlp.intake import Intake
@@ -83,6 +85,7 @@ from tallystick_receiver.streams import Streams
 from tallystick_receiver.telemetry import Telemetry
 
 _log = logging.getLogger(__name__)
+_PATH_SHOWN_MAX: Final = 100
 _KEEPALIVE_SECONDS: Final = 75
 _HANDLER_SECONDS: Final = 4.0
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -184,7 +187,7 @@ class Receiver:
             duty.start()
         runner = web.AppRunner(
             self._application(), auto_decompress=False, access_log=None, keepalive_timeout=_KEEPALIVE_SECONDS,
-            shutdown_timeout=_HANDLER_SECONDS, handler_cancellation=False,
+            shutdown_timeout=_HANDLER_SECONDS, handler_cancellation=False, logger=http_log(),
         )  # fmt: skip
         self._runner = runner
         await runner.setup()
@@ -250,7 +253,8 @@ class Receiver:
         except Unavailable as error:
             return self._say_no(request, 503, str(error))
         except web.HTTPException as error:
-            return self._say_no(request, error.status, error.reason, error.headers.get("Allow"))
+            sentence = self._nothing_here(request) if error.status == HTTPStatus.NOT_FOUND else error.reason
+            return self._say_no(request, error.status, sentence, error.headers.get("Allow"))
         except Exception:  # noqa: BLE001 - the outermost frame of a request
             _log.exception("%s %s failed in an unforeseen way", request.method, request.path)
             is_usage = self._is_otlp(request) or request.path == RECORDS_PATH
@@ -264,6 +268,12 @@ class Receiver:
         if allow is not None:
             response.headers["Allow"] = allow
         return response
+
+    def _nothing_here(self, request: web.Request) -> str:
+        """SDKs that are given one endpoint send it traces and logs as well."""
+        if self._is_otlp(request):
+            return f"only metrics are received here, at {self.settings.metrics_path}"
+        return f"there is nothing at {request.path[:_PATH_SHOWN_MAX]!r}; /openapi.json says what there is"
 
     def _is_otlp(self, request: web.Request) -> bool:
         return request.path.rstrip("/") == self.settings.metrics_path.rstrip("/") or request.path.startswith("/v1/")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Context, Decimal
@@ -125,6 +125,11 @@ def metrics_read_by(definition: MetricDefinition, seen: Iterable[SeenMetric]) ->
     of_key = [metric for metric in seen if metric.key == definition.key]
     exact = [metric for metric in of_key if metric.unit == definition.unit]
     return exact or (of_key if len({metric.unit for metric in of_key}) == 1 else [])
+
+
+def unit_of(definition: MetricDefinition, metrics: Sequence[SeenMetric]) -> str:
+    """The unit of what a definition reads: as usage came, or as the definition calls what came without any."""
+    return (metrics[0].unit if metrics else "") or definition.unit
 
 
 def fits(aggregation: Aggregation, metrics: Iterable[SeenMetric]) -> bool:

@@ -19,6 +19,7 @@ _OWN_NAMES: Final = {"database_url": "DATABASE_URL"}
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 _ORIGIN: Final = re.compile(r"https?://(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 """As a browser writes it: lower case, no path; it becomes a part of a header."""
+_WANTED: Final[dict[type, str]] = {bool: "true or false", int: "a whole number", float: "a number"}
 _TRUTH: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -233,8 +234,6 @@ def read_settings(flags: Mapping[str, Any], environment: Mapping[str, str]) -> S
         try:
             values[item.name] = _TRUTH[str(text).lower()] if kind is bool else kind(text)
         except (ValueError, KeyError):
-            wanted = "true or false" if kind is bool else f"a {kind.__name__}"
-            if issubclass(kind, StrEnum):
-                wanted = f"one of {', '.join(kind)}"
+            wanted = f"one of {', '.join(kind)}" if issubclass(kind, StrEnum) else _WANTED[kind]
             raise SettingsError(f"{row.environment} must be {wanted}, not {text!r}") from None
     return Settings(**values)

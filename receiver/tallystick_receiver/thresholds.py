@@ -171,12 +171,13 @@ def recipients_of(threshold: Threshold, alerts: Iterable[Alert], level: int) -> 
 
 
 def crossing_content(
-    threshold: Threshold, definition: MetricDefinition, period: Period, used: Decimal, change: Change, now: datetime
-) -> dict[str, Any]:
-    """What an event says of a crossing."""
+    threshold: Threshold, definition: MetricDefinition, period: Period, used: Decimal, unit: str, change: Change,
+    now: datetime,
+) -> dict[str, Any]:  # fmt: skip
+    """What an event says of a crossing; the unit is that of the usage."""
     percent = _SHORT.divide(_WIDE.multiply(used, Decimal(_FULL)), threshold.amount)
     return {
-        "thresholdId": threshold.id, "metricKey": threshold.metric, "unit": definition.unit,
+        "thresholdId": threshold.id, "metricKey": threshold.metric, "unit": unit,
         "subjectType": threshold.subject_type, "subjectId": threshold.subject, "level": change.level,
         "threshold": text_of(threshold.amount), "used": text_of(used), "percent": text_of(percent),
         "action": threshold.action.value, "resetPeriod": (threshold.reset or definition.reset).value,

@@ -39,7 +39,10 @@ class Reason(StrEnum):
 
 
 MEANING: Final[dict[Reason, str]] = {
-    Reason.MISSING_ORG: "neither the point nor its resource says org.id, and the key is not bound to one",
+    Reason.MISSING_ORG: (
+        "nothing says whose it is: neither org.id on the point or its resource "
+        "(of a record: orgId in metadata, or a subject of the type org) nor the key"
+    ),
     Reason.FOREIGN_ORG: "the key is bound to another organisation",
     Reason.INVALID_ID: "org.id or project.id is not a text of 1 to 255 characters, or is (unattributed)",
     Reason.INVALID_NAME: "the metric has no name, or name or unit is longer than OTel allows",

@@ -1,7 +1,6 @@
 """The page of cost: every number is the API's answer, currencies stay apart, and what is not known looks like it."""
 
 import csv
-import re
 from decimal import Decimal
 
 import pytest
@@ -67,13 +66,13 @@ async def test_the_table_over_time_adds_up_to_each_days_cost(visit, costs_url, a
 
 
 async def test_the_forecast_is_what_the_api_answered_with_its_band(visit, costs_url):
-    async with visit.page.expect_response(re.compile("/costs/forecast")) as waiting:
-        await visit.open(f"{costs_url}/dashboard/cost?{MONTH}&currency=USD")
-    answer = await (await waiting.value).json()
-    (total,) = [one for one in answer["totals"] if one["currency"] == "USD"]
+    answers = []
+    visit.page.on("response", lambda response: "/costs/forecast" in response.url and answers.append(response))
+    await visit.open(f"{costs_url}/dashboard/cost?{MONTH}&currency=USD")
     await visit.page.wait_for_selector("[data-part=expected] .q")
     shown = await visit.figures("[data-part=expected]")
-    assert shown == {"expected": total["total"], "low": total["low"], "high": total["high"]}
+    totals = [total for answer in answers for total in (await answer.json())["totals"] if total["currency"] == "USD"]
+    assert shown in [{"expected": total["total"], "low": total["low"], "high": total["high"]} for total in totals]
     assert None not in shown.values()
     await visit.page.wait_for_function("() => document.querySelectorAll('#outlook .scatterlayer .trace').length === 4")
 
@@ -175,7 +174,7 @@ async def test_without_rates_the_page_says_how_to_import_them_and_fills_when_the
     await in_thread(card, receiver, "openai", "gpt-5", prices={"output": "10"})
     await in_thread(used_now, receiver, "gpt-5")
     await visit.page.wait_for_selector("[data-key=costliest] [data-quantity='0.01']")
-    assert await visit.page.get_attribute(".completeness", "data-state") == "unsure"
+    await visit.page.wait_for_selector(".completeness[data-state=unsure]")
     await visit.page.click("[data-key=figures] summary")
     await visit.page.wait_for_selector("[data-key=figures] .q.unknown", state="attached")
 

@@ -4,6 +4,7 @@ import base64
 from pathlib import Path
 
 import pytest
+from browser.pointing import point_at_today, read
 
 PAGES = {
     "usage": ("platform", "/?range=7d"), "breakdown": ("platform", "/dashboard/breakdown?range=7d"),
@@ -81,10 +82,8 @@ async def test_the_chart_is_drawn_under_the_strict_policy(visit, platform_url):
     await visit.open(f"{platform_url}/?range=7d&metric=logs.ingested.bytes")
     await visit.page.wait_for_selector("#plot .barlayer path", state="attached")
     assert await visit.page.locator("#plot .barlayer .trace").count() == 7
-    box = await visit.page.locator("#plot").bounding_box()
-    await visit.page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] * 0.6)
-    await visit.page.wait_for_selector("#plot .hoverlayer .legendtext, #plot .hoverlayer .hovertext")
-    assert " By" in await visit.page.locator("#plot .hoverlayer").text_content()
+    await point_at_today(visit.page)
+    await read(visit.page, " By")
 
 
 async def test_a_chart_is_saved_as_a_picture_with_something_on_it(visit, platform_url):

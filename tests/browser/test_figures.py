@@ -1,8 +1,11 @@
 """Every number on a page is the API's answer for the same filters, digit for digit."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from otlp import get
 
+DAY = timedelta(days=1)
 WEEK = "range=7d&tz=Europe/Berlin"
 FILTERS = {
     "all": ("", {}), "one organisation": ("&org=acme", {"orgId": "acme"}),
@@ -82,6 +85,16 @@ async def test_health_shows_completeness_and_counters(visit, platform_url):
     counts = get(platform_url + "/healthz").json["counts"]
     shown = await visit.page.inner_text("[data-counter='points.accepted']")
     assert shown.replace(",", "") == str(counts["points.accepted"])
+
+
+async def test_health_says_how_far_behind_the_present_everything_is_here(visit, platform_url):
+    await visit.open(f"{platform_url}/dashboard/health?range=7d&tz=UTC")
+    week = {"from": f"{datetime.now(UTC) - timedelta(days=6):%Y-%m-%d}", "to": f"{datetime.now(UTC) + DAY:%Y-%m-%d}"}
+    until = datetime.fromisoformat(get(f"{platform_url}/api/v1/completeness", **week).json["until"])
+    behind = await visit.page.inner_text("[data-fact='behind by']")
+    hours = (datetime.now(UTC) - until).total_seconds() / 3600
+    number, unit = behind.replace(",", "").split()
+    assert abs(float(number) / {"s": 3600, "min": 60, "h": 1}[unit] - hours) < 2
 
 
 async def test_figures_are_humanised_and_exact_on_hovering_and_for_screen_readers(visit, platform_url):

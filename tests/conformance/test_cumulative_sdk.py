@@ -51,7 +51,7 @@ print(json.dumps(recorded))
 def run(seed, receiver_url, **environment):
     """What a process of its own recorded."""
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(seed)], capture_output=True, text=True, timeout=60, check=False,
+        [sys.executable, "-c", PROGRAM, str(seed)], capture_output=True, text=True, timeout=120, check=False,
         env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": receiver_url, **environment},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -33,7 +33,7 @@ provider.force_flush()
 def test_what_a_fork_of_the_stock_sdk_copied_is_counted_and_told_of(start_receiver):
     receiver = start_receiver("--audit-seconds", "0.2")
     environment = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url}
-    subprocess.run([sys.executable, "-c", PROGRAM], check=True, timeout=60, env=environment)
+    subprocess.run([sys.executable, "-c", PROGRAM], check=True, timeout=120, env=environment)
     assert totals(receiver.url) == {"calls": "16"}
     (copied,) = eventually(lambda: books(receiver)["copied"])
     assert (copied["type"], copied["points"], copied["quantity"]) == ("calls", 1, "7")

@@ -12,6 +12,7 @@ import zstandard
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from otlp import JSON, PROTOBUF, SECOND, export, export_request, get, now_ns, post, totals
+from waiting import wait_until
 
 BAD = {"name": "bad", "attributes": {}}
 
@@ -245,7 +246,7 @@ def test_errors_elsewhere_are_problem_json(receiver, path):
 
 
 def test_a_body_that_stalls_is_503_so_that_it_is_sent_again_and_holds_nobody_up(start_receiver):
-    receiver = start_receiver("--body-seconds-max", "0.5", "--large-body-bytes", "1000")
+    receiver = start_receiver("--body-seconds-max", "2", "--large-body-bytes", "1000")
     head = f"POST /v1/metrics HTTP/1.1\r\nHost: x\r\nContent-Type: {PROTOBUF}\r\nContent-Length: 9000\r\n\r\n"
     with socket.create_connection(("127.0.0.1", receiver.port)) as stalled:
         stalled.sendall(head.encode() + bytes(5000))
@@ -261,3 +262,24 @@ def test_a_staleness_mark_is_accepted_and_carries_no_usage(receiver):
     assert export(receiver.url, request).body == b""
     assert totals(receiver.url) == {}
     assert get(receiver.url + "/healthz").json["counts"]["points.stale"] == 1
+
+
+@pytest.mark.parametrize("path", ["/v1/traces", "/v1/logs"])
+def test_what_is_not_metrics_is_404_and_says_where_metrics_are_received(receiver, path):
+    reply = post(receiver.url + path, b"{}", JSON)
+    assert (reply.status, reply.json["message"]) == (404, "only metrics are received here, at /v1/metrics")
+
+
+def test_grpc_is_told_of_in_one_line_of_the_log_that_says_what_to_send_instead(receiver):
+    with socket.create_connection(("127.0.0.1", receiver.port)) as grpc:
+        grpc.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000"))
+        wait_until(lambda: "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf" in receiver.log, what="the line of the log")
+    assert "Traceback" not in receiver.log
+    assert post(receiver.url + "/v1/metrics", body(good())).status == 200
+
+
+def test_what_cannot_be_read_as_http_leaves_no_trace_in_the_log(receiver):
+    with socket.create_connection(("127.0.0.1", receiver.port)) as stranger:
+        stranger.sendall(b"GET / HTTP/1.1\r\nno header at all\r\n\r\n")
+        wait_until(lambda: "speaks no HTTP/1.1" in receiver.log, what="the line of the log")
+    assert "Traceback" not in receiver.log

@@ -90,7 +90,7 @@ def run_python(python, url, **environment):
         "OTEL_METRIC_EXPORT_INTERVAL": "3600000", **environment,
     }  # fmt: skip
     done = subprocess.run(
-        [python, "-c", PYTHON_PROGRAM], capture_output=True, text=True, check=False, timeout=60,
+        [python, "-c", PYTHON_PROGRAM], capture_output=True, text=True, check=False, timeout=120,
         env={**os.environ, **variables},
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
@@ -121,7 +121,7 @@ def test_the_python_sdk_1_44(receiver, python_1_44):
 @pytest.mark.parametrize("compression", ["none", "gzip"])
 def test_the_javascript_sdk_in_json_and_protobuf(receiver, js, encoding, compression):
     url = receiver.url + "/v1/metrics"
-    subprocess.run(["node", "send.js", url, encoding, "100", compression], cwd=js, check=True, timeout=60)
+    subprocess.run(["node", "send.js", url, encoding, "100", compression], cwd=js, check=True, timeout=120)
     assert totals(receiver.url) == {"js.calls": "5050.1"}
     by_org = {row["org"]: row["quantity"] for row in usage(receiver.url, groupBy="org")["rows"]}
     assert by_org == {"org-0": "1717", "org-1": "1650", "org-2": "1683", "tenth": "0.1"}
@@ -131,7 +131,7 @@ def test_the_javascript_sdk_in_json_and_protobuf(receiver, js, encoding, compres
 def test_many_javascript_processes_of_one_service_without_an_instance_id_are_all_counted(receiver, js):
     command = ["node", "send.js", receiver.url + "/v1/metrics", "http", "10", "none"]
     processes = [subprocess.Popen([*command, str(tenth)], cwd=js) for tenth in range(6)]
-    assert [process.wait(60) for process in processes] == [0] * 6
+    assert [process.wait(120) for process in processes] == [0] * 6
     assert totals(receiver.url) == {"js.calls": "330.6"}
 
 

@@ -21,7 +21,7 @@ def run(program, receiver_url, **environment):
     """A program of its own that must end well."""
     done = subprocess.run(
         [sys.executable, "-c", SETUP + textwrap.dedent(program)],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=120, check=False,
         env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": receiver_url, "OTEL_SERVICE_NAME": "app", **environment},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

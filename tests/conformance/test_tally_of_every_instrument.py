@@ -41,7 +41,7 @@ provider.shutdown()
 def test_everything_that_counts_is_found_whole(start_receiver):
     receiver = start_receiver("--balance-seconds", "0.05", "--gap-grace-seconds", "0.2")
     environment = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url}
-    subprocess.run([sys.executable, "-c", PROGRAM], check=True, timeout=60, env=environment)
+    subprocess.run([sys.executable, "-c", PROGRAM], check=True, timeout=120, env=environment)
     found = eventually(lambda: (b := books(receiver))["writers"]["announcing"] and b)
     found = eventually(lambda: (b := books(receiver))["state"] != "unknown" and b)
     assert (found["state"], found["gaps"]) == ("complete", [])

@@ -73,7 +73,7 @@ def load(url: str) -> Iterator[list[Client]]:
         for client in clients:
             client.stopping.set()
         for client in clients:
-            client.join(60)
+            client.join()
     assert [client.trouble for client in clients if client.trouble] == []
 
 

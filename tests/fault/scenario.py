@@ -95,7 +95,7 @@ class Stage:
         self._alive: dict[str, Application] = {}
         for whom in APPLICATIONS:
             self._start_application(whom)
-        wait_until(lambda: all(a.recorded.confirmed for a in self._alive.values()), 60, "the applications' first usage")
+        wait_until(lambda: all(a.recorded.confirmed for a in self._alive.values()), what="the first usage")
 
     def play(self) -> None:
         """Let happen what is planned."""
@@ -272,7 +272,7 @@ class Stage:
         """The receiver's own books agree as well."""
         done = subprocess.run(
             [sys.executable, "-m", "tallystick_receiver", "verify", "--database-url", self._address],
-            capture_output=True, text=True, timeout=60, check=False,
+            capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
 

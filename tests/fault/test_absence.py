@@ -68,7 +68,7 @@ class App:
     def end(self, how):
         if how == "kill -9":
             self._process.kill()
-        self._process.communicate(timeout=60)
+        self._process.communicate(timeout=120)
 
 
 @pytest.mark.parametrize("how", ["exit", "kill -9"])

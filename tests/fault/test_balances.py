@@ -91,7 +91,7 @@ def test_a_balance_is_what_was_booked_less_what_was_used(start_receiver, seed):
             rates = play.price(rates, Decimal(7))
     play.price(rates, LAST_PRICE)
     costs(play.anybody())
-    wait_until(lambda: balance(play)["refilled"] == str(REFILL * REFILLS), 30, "all refills")
+    wait_until(lambda: balance(play)["refilled"] == str(REFILL * REFILLS), what="all refills")
     spent = play.tokens * LAST_PRICE / 10**6 * CREDITS
     for found in (balance(play), balance(play)):
         assert Decimal(found["spent"]) == spent

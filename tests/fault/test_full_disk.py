@@ -66,11 +66,11 @@ def test_what_was_on_the_full_disk_of_a_killed_application_is_delivered_by_the_n
     receiver.kill()
     process, _, on_disk = start_filling(receiver.url, spool)
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=120)
     receiver.start()
     deliver = "from tallystick_exporter import UsageExporter; assert UsageExporter().force_flush()"
     subprocess.run(
-        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", deliver], check=True, timeout=60,
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", deliver], check=True, timeout=120,
         env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url, "TALLYSTICK_SPOOL_DIR": str(spool)},
     )  # fmt: skip
 

@@ -64,7 +64,7 @@ def test_a_database_killed_ten_times_is_revived_and_loses_nothing():
             assert totals(url) == expected(clients)
         finally:
             process.send_signal(signal.SIGTERM)
-            assert process.wait(30) == 0, (folder / "log").read_text()[-2000:]
+            assert process.wait(120) == 0, (folder / "log").read_text()[-2000:]
             shutil.rmtree(folder)
 
 

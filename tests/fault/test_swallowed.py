@@ -54,7 +54,7 @@ def test_a_body_thrown_away_is_a_known_gap_of_exactly_that_amount_and_interval_u
     proxy.swallow_next()
     send("10 20 30 40")
     send("100")
-    application.communicate(timeout=60)
+    application.communicate(timeout=120)
     assert totals(receiver.url) == {"llm.tokens": "106", "queries": "0.4"}
 
     found = eventually(lambda: (b := books(receiver))["state"] == "gaps" and b)

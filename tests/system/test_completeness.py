@@ -8,6 +8,7 @@ import pytest
 from conftest import run_cli
 from google.protobuf.json_format import MessageToJson
 from otlp import JSON, SECOND, export, export_request, get, lately, now_ns, post, totals, usage
+from pricing import rate
 from sender import Sender, merged
 
 
@@ -96,6 +97,41 @@ def test_a_body_thrown_away_is_a_known_gap_of_exactly_its_amount_and_closes_when
     assert totals(receiver.url) == {"requests": "18", "bytes": "5100"}
 
 
+def test_what_usage_costs_says_what_is_missing_of_the_usage(receiver):
+    sender = Sender()
+    export(receiver.url, sender.whole(requests=[1]))
+    sender.whole(requests=[7])
+    export(receiver.url, sender.whole(requests=[2]))
+    wait_for(receiver, "gaps", sender.end)
+    known = usage(receiver.url)["completeness"]
+    assert [row["quantity"] for row in known["missing"]] == ["7"]
+    for report in ("", "/top", "/distribution", "/trend", "/unit-economics"):
+        reply = get(f"{receiver.url}/api/v1/costs{report}", **lately())
+        assert (reply.status, reply.json["completeness"]) == (200, known), report
+    file = get(f"{receiver.url}/api/v1/costs/export", **lately())
+    assert file.headers["Tallystick-Completeness"] == f"gaps; until={known['until']}"
+    window = ("--from", lately()["from_"], "--to", lately()["to"])
+    for report in ((), ("top",)):
+        told = run_cli("cost", *report, "--url", receiver.url, *window)
+        assert "Known to be missing: 7 " in told.stdout
+
+
+def test_whoever_closes_a_month_is_told_what_is_missing_of_it(receiver):
+    rate(receiver, metricKey="requests", unit="1", price="0.5")
+    sender = Sender()
+    export(receiver.url, sender.whole(requests=[1]))
+    month = f"{datetime.fromtimestamp(sender.end // SECOND, UTC):%Y-%m}"
+    sender.whole(requests=[7])
+    export(receiver.url, sender.whole(requests=[2]))
+    wait_for(receiver, "gaps", sender.end)
+    eventually(lambda: month in [m["month"] for m in get(receiver.url + "/api/v1/costs/months").json["months"]])
+    closed = run_cli("costs", "close", month, "--url", receiver.url)
+    assert (closed.returncode, closed.stderr) == (0, "")
+    assert f"{month} is " in closed.stdout
+    assert "Known to be missing: 7 " in closed.stdout
+    assert month in run_cli("costs", "months", "--url", receiver.url).stdout
+
+
 def test_several_collections_thrown_away_are_one_gap_of_their_sum(receiver):
     sender = Sender()
     for amount in (10, 20, 30):
@@ -151,7 +187,8 @@ def test_a_sender_that_falls_silent_makes_it_unknown_and_one_that_ended_does_not
     export(receiver.url, ended.whole(requests=[1]))
     export(receiver.url, ended.whole(last=True, requests=[1]))
     export(receiver.url, silent.whole(requests=[1]))
-    found = eventually(lambda: (b := books(receiver))["silent"] and b)
+    # On a busy machine the other one may seem silent, too, until its end is balanced.
+    found = eventually(lambda: len((b := books(receiver))["silent"]) == 1 and b["until"] and b)
     assert (found["state"], found["until"]) == ("unknown", rfc3339(silent.end))
     assert [(s["writer"]["instance"], s["from"]) for s in found["silent"]] == [("silent", rfc3339(silent.end))]
     window = {"from_": rfc3339(ended.begun), "to": rfc3339(silent.begun)}

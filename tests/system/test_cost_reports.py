@@ -262,7 +262,7 @@ def test_what_caches_saved_in_a_closed_month_stays_what_it_was(receiver):
     costs(receiver)
     assert send("POST", receiver.url + "/api/v1/costs/months/2026-09/close").status == 202
     months = receiver.url + "/api/v1/costs/months"
-    wait_until(lambda: get(months).json["months"][0]["state"] == "closed", 20, "the month to be closed")
+    wait_until(lambda: get(months).json["months"][0]["state"] == "closed", what="the month to be closed")
     card(receiver, "openai", "gpt-5", prices=GPT_5 | {"input_uncached": "100"}, replace=True)
     use(receiver, {"cache_read": 1_000_000}, GPT, "2026-10-10T12:00:00")
     saved = [

@@ -24,7 +24,7 @@ def months(receiver):
 
 def closed(receiver, month):
     assert send("POST", f"{receiver.url}/api/v1/costs/months/{month}/close").status == 202
-    wait_until(lambda: months(receiver)[month] == "closed", 20, "the month to be closed")
+    wait_until(lambda: months(receiver)[month] == "closed", what="the month to be closed")
 
 
 def test_changing_a_rate_changes_open_costs_only_and_late_usage_is_an_adjustment(receiver):
@@ -52,7 +52,7 @@ def test_changing_a_rate_changes_open_costs_only_and_late_usage_is_an_adjustment
 def test_a_changed_rate_does_not_wait_for_the_next_round(start_receiver):
     receiver = start_receiver(*PATIENT, "--cost-seconds", "3600")
     use(receiver, {"output": 1_000_000}, GPT)
-    wait_until(lambda: get(receiver.url + "/healthz").json["counts"].get("deltas.rolled"), 30, "the roller")
+    wait_until(lambda: get(receiver.url + "/healthz").json["counts"].get("deltas.rolled"), what="the roller")
     for price in ("10", "4"):
         card(receiver, "openai", "gpt-5", prices={"output": price}, replace=True)
         assert cost(receiver) == price

@@ -231,7 +231,7 @@ def test_a_receiver_killed_again_and_again_under_cumulative_points_counts_each_o
         thread.start()
     for _ in range(3):
         for _ in range(40):
-            assert acknowledged.acquire(timeout=60)
+            assert acknowledged.acquire(timeout=120)
         receiver.kill()
         receiver.start()
     for thread in threads:

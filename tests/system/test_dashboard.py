@@ -72,6 +72,12 @@ def test_what_is_not_there_is_a_problem(receiver):
     assert get(receiver.url + "/assets/x/index.html").status == 404
 
 
+def test_the_first_page_is_found_beside_the_others_too(receiver):
+    for path in ("/dashboard", "/dashboard/usage"):
+        found = get(f"{receiver.url}{path}?org=acme")
+        assert (found.status, found.body) == (200, get(receiver.url + "/").body)
+
+
 def test_a_session_is_the_key_it_was_made_with(start_receiver, keys):
     reader, ingest = keys("read", "--org", "acme"), keys("ingest")
     receiver = start_receiver()

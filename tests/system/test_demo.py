@@ -39,7 +39,7 @@ class Performance:
 
     def end(self) -> tuple[int, str]:
         """The exit code and the rest of the output."""
-        rest, _ = self.process.communicate(timeout=60)
+        rest, _ = self.process.communicate(timeout=120)
         return self.process.returncode, rest
 
 
@@ -61,7 +61,7 @@ def perform():
 
 
 def test_the_demo_ends_by_itself_and_the_api_answers_exactly_what_the_sites_recorded():
-    done = run_cli("demo", "--seconds", "4", "--listen", "127.0.0.1:0")
+    done = run_cli("demo", "--seconds", "8", "--listen", "127.0.0.1:0")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
     lines = LINE.findall(done.stdout)

@@ -226,7 +226,8 @@ def test_rows_arrive_before_the_query_is_finished_and_who_leaves_frees_the_conne
     with opened(many, EXPORT + "?from=2026-10-20&to=2026-10-28") as client:
         first = client.recv(2000)
         assert b"200 OK" in first
-        assert run_sql(database_url, EXPORTING) == 1, "rows are here, and the snapshot is still open"
+        # Duties have snapshots of their own, but for a moment.
+        assert min(run_sql(database_url, EXPORTING) for _ in range(5)) == 1, "rows are here, its snapshot is still open"
         busy = get(many.url + EXPORT)
         assert (busy.status, busy.headers["Retry-After"]) == (503, "2")
         assert get(many.url + "/api/usage", groupBy="type").status == 200
@@ -244,7 +245,7 @@ async def test_who_leaves_while_the_database_reckons_cancels_it(many, database_u
             await asyncio.sleep(0.05)
 
     try:
-        async with asyncio.timeout(30), locker.transaction():
+        async with asyncio.timeout(120), locker.transaction():
             await locker.execute("LOCK TABLE usage_quarter_hourly IN ACCESS EXCLUSIVE MODE")
             with opened(many, EXPORT + "?from=2026-10-20&to=2026-10-28"):
                 await until(1)
@@ -255,11 +256,11 @@ async def test_who_leaves_while_the_database_reckons_cancels_it(many, database_u
 
 
 def test_an_export_that_takes_too_long_is_cut_and_not_ended(start_receiver, database_url):
-    receiver = start_receiver("--export-seconds-max", "5", "--roll-seconds", "60")
+    receiver = start_receiver("--export-seconds-max", "15", "--roll-seconds", "60")
     run_sql(database_url, FILL)
     received = b""
     with opened(receiver, EXPORT + "?from=2026-10-20&to=2026-10-28", buffer=2**20) as client:
-        client.settimeout(30)
+        client.settimeout(120)
         assert b"200 OK" in client.recv(2000)
         wait_until(lambda: run_sql(database_url, EXPORTING) == 0, what="its time is over, since nobody reads on")
         with suppress(ConnectionResetError):

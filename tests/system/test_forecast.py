@@ -129,7 +129,7 @@ def test_a_key_forecasts_its_own_organisation_only(receiver, database_url):
         "keys", "create", "--name", "r", "--scope", "read", "--org", "other", "--json", DATABASE_URL=database_url
     )
     key = json.loads(done.stdout)["key"]
-    wait_until(lambda: get(receiver.url + "/api/v1/usage/forecast").status == 401, 10)
+    wait_until(lambda: get(receiver.url + "/api/v1/usage/forecast").status == 401)
     assert get(receiver.url + "/api/v1/usage/forecast", key, orgId="acme").status == 403
     own = get(receiver.url + "/api/v1/usage/forecast", key).json
     assert (own["orgId"], own["totals"][0]["toDate"]) == ("other", str(99 * min(9, datetime.now(UTC).day - 1)))

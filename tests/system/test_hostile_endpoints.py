@@ -78,10 +78,10 @@ def test_an_endpoint_that_never_answers_delays_nobody_else(start_receiver, endpo
         for start in range(0, 100, 20):
             draw(receiver, levels=levels[start : start + 20])
         use(receiver)
-        wait_until(lambda: len(deliveries(receiver, webhookId=fine["id"], state="delivered")) == 100, 60)
+        wait_until(lambda: len(deliveries(receiver, webhookId=fine["id"], state="delivered")) == 100)
         assert len(endpoint.verified(fine["secret"])) == 100
         assert {d["state"] for d in deliveries(receiver, webhookId=hung["id"])} == {"waiting"}
-        assert len(silent.connections) == 4
+        wait_until(lambda: len(silent.connections) == 4)
     finally:
         silent.stop()
 
@@ -233,7 +233,7 @@ def test_a_dead_mail_server_delays_no_webhook(start_receiver, endpoint):
         levels = list(range(81, 101))
         draw(receiver, levels=levels, notifyEmails=[f"{n}@example.com" for n in range(20)])
         use(receiver)
-        wait_until(lambda: len(deliveries(receiver, webhookId=fine["id"], state="delivered")) == len(levels), 60)
+        wait_until(lambda: len(deliveries(receiver, webhookId=fine["id"], state="delivered")) == len(levels))
         assert len(silent.connections) <= 4
         assert get(receiver.url + "/healthz").status == 200
     finally:

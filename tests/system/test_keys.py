@@ -15,7 +15,7 @@ def tallystick(database_url):
     def run(*arguments):
         return subprocess.run(
             [sys.executable, "-m", "tallystick_receiver", *arguments], capture_output=True, text=True, check=False,
-            timeout=60, env={**os.environ, "DATABASE_URL": database_url},
+            timeout=120, env={**os.environ, "DATABASE_URL": database_url},
         )  # fmt: skip
 
     return run

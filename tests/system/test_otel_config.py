@@ -25,7 +25,7 @@ metrics.get_meter_provider().shutdown()
 def run_program(**environment: str) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error::UserWarning", "-c", PROGRAM],
-        capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **environment},
+        capture_output=True, text=True, timeout=120, check=False, env={**os.environ, **environment},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""

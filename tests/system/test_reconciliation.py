@@ -242,7 +242,7 @@ def test_a_key_sees_and_brings_its_own_bills_only(receiver, database_url):
         "keys", "create", "--name", "k", "--scope", "admin", "--org", "acme", "--json", DATABASE_URL=database_url
     )
     key = json.loads(made.stdout)["key"]
-    wait_until(lambda: get(receiver.url + PATH, provider="openai").status == 401, 10)
+    wait_until(lambda: get(receiver.url + PATH, provider="openai").status == 401)
     assert get(receiver.url + PATH + "/bills", key).json["days"] == []
     own = get(receiver.url + PATH, key, provider="openai", month="2026-10").json
     assert (own["orgId"], own["total"]) == ("acme", None)

@@ -99,6 +99,7 @@ def test_what_a_process_could_not_deliver_is_delivered_by_the_next(receiver, app
     applications.run(RECORD_AND_EXIT)
     receiver.start()
     applications.run('metering.record("new", 1, organization_id="acme")')
+    applications.run("deliver()")  # what was not delivered in time, if the machine is busy
 
     assert totals(receiver.url) == {"kept": str(2 * KEPT), "new": "1"}
     assert usage(receiver.url)["totals"][0]["count"] == 20
@@ -136,7 +137,7 @@ def test_kill_nine_loses_nothing_of_what_was_spooled(receiver, applications):
     """)
     assert process.stdout.readline() == "spooled\n"
     process.kill()
-    process.wait(30)
+    process.wait(120)
     receiver.start()
     applications.run("deliver()")
 
@@ -186,7 +187,7 @@ def test_a_receiver_that_took_the_usage_before_it_was_killed_counts_it_once(rece
     assert process.stdout.readline() == "sent\n"
     wait_until(lambda: totals(receiver.url) == {"kept": "5"})
     process.kill()
-    process.wait(30)
+    process.wait(120)
     applications.run("deliver()")
 
     assert totals(receiver.url) == {"kept": "5"}
@@ -209,7 +210,7 @@ def test_four_workers_share_the_folder_and_one_that_is_killed_is_taken_over(rece
     assert [worker.stdout.readline() for worker in workers] == ["spooled\n"] * 4
     killed, *alive = workers
     killed.kill()
-    killed.wait(30)
+    killed.wait(120)
     receiver.start()
     for worker in alive:
         worker.stdin.write("\n")
@@ -256,7 +257,7 @@ def test_sigterm_flushes_and_still_ends_the_process_as_a_signal_does(receiver, a
     """)
     assert process.stdout.readline() == "recorded\n"
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == -signal.SIGTERM
+    assert process.wait(120) == -signal.SIGTERM
     if is_away:
         receiver.start()
     applications.run("deliver()")  # what was not delivered in time, if the machine is busy
@@ -302,7 +303,8 @@ def test_a_sigterm_handler_of_the_application_stays_whenever_it_was_set(receiver
         assert process.stdout.readline() == "recorded\n"
         process.send_signal(signal.SIGTERM)
         assert process.stdout.readline() == "stopping\n"
-        assert process.wait(30) == 7
+        assert process.wait(120) == 7
+    applications.run("deliver()")  # what was not delivered in time, if the machine is busy
     assert totals(receiver.url) == {"kept": "2"}
 
 
@@ -318,7 +320,7 @@ def test_a_callback_that_hangs_does_not_outlive_sigterm(applications):
     """)
     assert process.stdout.readline() == "recorded\n"
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == -signal.SIGTERM
+    assert process.wait(120) == -signal.SIGTERM
 
 
 def test_what_a_full_spool_dropped_is_a_known_gap_of_exactly_its_amount(start_receiver, applications, receiver):
@@ -361,8 +363,8 @@ def test_an_outage_with_a_restarted_application_ends_complete(start_receiver, ap
                               "--silent-seconds-min", "86400")  # fmt: skip
     applications.run('metering.record("new", 1, organization_id="acme")')
     killed.kill()
-    killed.wait(30)
-    applications.run('metering.record("new", 1, organization_id="acme")')
+    killed.wait(120)
+    applications.run('metering.record("new", 1, organization_id="acme"); deliver()')
 
     assert totals(balanced.url) == {"kept": str(KEPT + 5), "new": "2"}
     found = eventually(lambda: (b := books(balanced))["writers"]["announcing"] == 4 and b)

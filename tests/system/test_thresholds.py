@@ -194,7 +194,7 @@ def test_a_stream_goes_on_after_the_last_event_that_was_seen(receiver):
     got = []
 
     def read():
-        with urllib.request.urlopen(request, timeout=30) as stream:
+        with urllib.request.urlopen(request, timeout=120) as stream:
             for line in stream:
                 if line.startswith(b"data: "):
                     got.append(json.loads(line.removeprefix(b"data: ")))
@@ -204,13 +204,13 @@ def test_a_stream_goes_on_after_the_last_event_that_was_seen(receiver):
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
     use(receiver, 50)
-    reader.join(20)
+    reader.join(120)
     assert [event["data"]["level"] for event in got] == [80, 100]
 
 
 def test_a_receiver_with_open_streams_stops_in_time(receiver):
     request = urllib.request.Request(receiver.url + "/api/v1/events", headers={"Accept": "text/event-stream"})
-    with urllib.request.urlopen(request, timeout=30) as stream:
+    with urllib.request.urlopen(request, timeout=120) as stream:
         assert stream.readline() == b"retry: 2000\n"
         assert receiver.stop() == 0
 
@@ -264,8 +264,54 @@ def test_the_command_line_draws_lists_and_deletes_and_shows_events(receiver):
     use(receiver, 60)
     wait_until(lambda: len(crossings(receiver)) == 1)
     shown = run_cli("events", "tail", "--no-follow", *at).stdout
-    assert "api_calls of org acme: 60 of 100 , level 50 %" in shown
+    assert "api_calls of org acme: 60 of 100, level 50 %" in shown
     lines = run_cli("events", "tail", "--no-follow", "--json", *at).stdout.splitlines()
     assert [json.loads(line) for line in lines] == events(receiver)
     assert run_cli("thresholds", "delete", listed["id"], *at).returncode == 0
     assert run_cli("thresholds", "delete", listed["id"], *at).returncode == 1
+
+
+def test_the_command_line_changes_a_threshold_and_says_what_is_left(receiver):
+    at = ("--url", receiver.url)
+    made = run_cli("thresholds", "create", "api_calls", "100", "--org", "acme", "--email", "a@b.example", *at)
+    number = made.stdout.strip()
+    use(receiver, 60)
+    left = run_cli("usage", "allowance", "api_calls", "--org", "acme", "--json", *at)
+    assert (left.returncode, json.loads(left.stdout)["used"], json.loads(left.stdout)["limit"]) == (0, "60", "100")
+    assert run_cli("thresholds", "update", number, "--amount", "50", "--action", "block", *at).returncode == 0
+    (listed,) = json.loads(run_cli("thresholds", "list", "--json", *at).stdout)
+    assert (listed["threshold"], listed["action"], listed["notifyEmails"]) == ("50", "block", ["a@b.example"])
+    left = run_cli("usage", "allowance", "api_calls", "--org", "acme", *at)
+    assert (left.returncode, "60" in left.stdout, "50" in left.stdout) == (1, True, True)
+    assert run_cli("thresholds", "update", number, *at).returncode == 2
+
+
+def test_the_command_line_creates_lists_and_deletes_alerts(receiver):
+    at = ("--url", receiver.url)
+    made = run_cli("alerts", "create", "95", "--email", "billing@b.example", "--metric", "api_calls", *at)
+    (listed,) = json.loads(run_cli("alerts", "list", "--json", *at).stdout)
+    assert (listed["id"], listed["threshold_percent"]) == (made.stdout.strip(), 95)
+    assert (listed["notify_email"], listed["metric_key"]) == ("billing@b.example", "api_calls")
+    assert run_cli("alerts", "delete", listed["id"], *at).returncode == 0
+    assert json.loads(run_cli("alerts", "list", "--json", *at).stdout) == []
+
+
+def test_a_threshold_without_a_subject_is_the_organisations(receiver):
+    made = send(
+        "POST", receiver.url + "/api/v1/thresholds", {"orgId": "acme", "metricKey": "api_calls", "threshold": 9}
+    )
+    assert (made.status, made.json["subjectType"], made.json["subjectId"]) == (201, "org", "acme")
+
+
+@pytest.mark.parametrize(("came", "defined", "said"), [("By", "GB", "By"), ("", "calls", "calls"), ("By", "By", "By")])
+def test_a_crossing_and_a_summary_bear_the_unit_of_the_usage(receiver, came, defined, said):
+    body = {"key": "api_calls", "unit": defined, "aggregationType": "sum"}
+    assert send("POST", receiver.url + "/api/v1/metrics", body).status == 201
+    draw(receiver, levels=[100])
+    use(receiver, 100, unit=came)
+    settled(receiver, ALL_THREE[-1:])
+    (crossing,) = (e["data"] for e in events(receiver) if e["type"] == "threshold.exceeded")
+    summary = get(
+        receiver.url + "/api/v1/usage/summary", metricKey="api_calls", orgId="acme", periodType="monthly"
+    ).json
+    assert (crossing["unit"], summary["unit"]) == (said, said)

@@ -14,6 +14,7 @@ from typing import Final
 import click
 
 _COMMANDS: Final = {
+    "alerts": "cli.alerts:alerts",
     "balances": "cli.balances:balances",
     "config": "cli.config:config_command",
     "cost": "cli.cost_reports:cost_command",

@@ -11,6 +11,14 @@ import click
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=60)
 _ERROR: Final = 400
 
+url_option = click.option(
+    "--url",
+    default="http://127.0.0.1:4318",
+    show_default=True,
+    envvar="TALLYSTICK_URL",
+    help="A receiver. [TALLYSTICK_URL]",
+)
+
 
 class Client:
     """One receiver, asked with one key."""
@@ -77,9 +85,7 @@ class Client:
 def receiver_options(command: Callable[..., None]) -> Callable[..., None]:
     """The flags --url and --key."""
     command = click.option("--key", default="", envvar="TALLYSTICK_KEY", help="A key. [TALLYSTICK_KEY]")(command)
-    return click.option(
-        "--url", default="http://127.0.0.1:4318", show_default=True, envvar="TALLYSTICK_URL", help="A receiver."
-    )(command)
+    return url_option(command)
 
 
 def given(**named: object) -> dict[str, object]:

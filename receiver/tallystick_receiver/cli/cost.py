@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ import click
 from click.core import ParameterSource
 
 from tallystick_receiver.cli.client import Client, receiver_options
+from tallystick_receiver.cli.completeness import sentence_of
 from tallystick_receiver.cli.frame import as_json_option, run
 from tallystick_receiver.cli.tables import show
 
@@ -90,16 +92,21 @@ def costs_months(*, url: str, key: str, as_json: bool) -> None:
 @receiver_options
 @click.argument("month", metavar="YYYY-MM")
 def costs_close(*, url: str, key: str, month: str) -> None:
-    """Freeze a month's costs, as soon as all of its usage is priced."""
-    found = run(Client(url, key).call("POST", f"{_MONTHS}/{month}/close"))
+    """Freeze a month's costs, as soon as all of its usage is priced. Says whether its usage is all there."""
+    client = Client(url, key)
+    found = run(client.call("POST", f"{_MONTHS}/{month}/close"))
     click.echo(f"{found['month']} is {found['state']}")
+    first = date.fromisoformat(f"{found['month']}-01")
+    following = (first + timedelta(days=31)).replace(day=1)
+    books = run(client.call("GET", "/api/v1/completeness", from_=first.isoformat(), to=following.isoformat()))
+    click.echo(sentence_of(books))
 
 
 @costs.command("adjust")
 @receiver_options
 @click.argument("month", metavar="YYYY-MM")
 def costs_adjust(*, url: str, key: str, month: str) -> None:
-    """Price a closed month by the rates known now; what differs becomes adjustments."""
+    """Price a closed month by the rates known now. What differs becomes adjustments."""
     found = run(Client(url, key).call("POST", f"{_MONTHS}/{month}/adjust"))
     click.echo(f"{found['month']} is priced by what is known at {found['ratesKnownAt']}")
 
@@ -133,6 +140,7 @@ def sentences(found: dict[str, Any]) -> list[str]:
     ]
     if found["pricedUntil"] != found["to"]:
         parts.append(f"usage from {found['pricedUntil']} on is not priced yet")
+    parts.append(sentence_of(found["completeness"]))
     return parts
 
 

@@ -21,7 +21,7 @@ _PATH: Final = "/api/v1/costs/"
 @click.option("--group-by", "groupBy", default="user", show_default=True, help=_SUBJECTS)
 @click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many, by currency.")
 def top(*, as_json: bool, **asked: Any) -> None:
-    """Who costs most: shares, growth against the own four weeks before, and who stands out."""
+    """Who costs most. With shares, growth against the own four weeks before, and who stands out."""
     found = ask(_PATH + "top", **asked)
     _tell(found, _top, as_json=as_json)
 
@@ -31,7 +31,7 @@ def top(*, as_json: bool, **asked: Any) -> None:
 @type_option
 @click.option("--group-by", "groupBy", default="user", show_default=True, help=_SUBJECTS)
 def distribution(*, as_json: bool, **asked: Any) -> None:
-    """How cost is spread: percentiles, Gini, the share of the top."""
+    """How cost is spread. Percentiles, Gini, the share of the top."""
     found = ask(_PATH + "distribution", **asked)
     _tell(found, _distribution, as_json=as_json)
 
@@ -52,7 +52,7 @@ def trend(*, as_json: bool, **asked: Any) -> None:
 @cost_command.command("unit-economics")
 @asking_options
 def unit_economics(*, as_json: bool, **asked: Any) -> None:
-    """What a user, a conversation, a feature and a request cost, and what caching saves."""
+    """What one user costs, or one request. Conversations and features, too, and what caching saves."""
     found = ask(_PATH + "unit-economics", **asked)
     _tell(found, _units, as_json=as_json)
     if not as_json:

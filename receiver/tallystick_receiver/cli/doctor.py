@@ -19,7 +19,7 @@ from tallystick_receiver.store.database import connected
 @settings_options("database_url", "data_dir")
 @as_json_option
 def doctor_command(*, as_json: bool, **flags: Any) -> None:
-    """Look at database, edition, schema and upkeep, change nothing; exit code 1 when something is wrong."""
+    """Look at database, schema and upkeep. Changes nothing; exit code 1 when something is wrong."""
     found = run(_examine(settings_of(flags)))
     rows = [{"subject": f.subject, "grade": f.grade.value, "finding": f.sentence} for f in found]
     if as_json:

@@ -19,7 +19,7 @@ _SUBSCRIPTIONS = "/api/v1/events/subscriptions"
 
 @click.group()
 def events() -> None:
-    """Events: thresholds that were reached, metrics that were defined, and usage where it was asked for."""
+    """Events: what happened. Thresholds reached, metrics defined, and usage where it was asked for."""
 
 
 @events.command("tail")
@@ -56,8 +56,9 @@ def _line(event: dict[str, Any]) -> str:
     if "level" not in content:
         return f"{start}  {content['key']}"
     whose = f"{content['subjectType']} {content['subjectId']}"
+    limit = f"{content['threshold']} {content['unit']}".rstrip()
     return (
-        f"{start}  {content['metricKey']} of {whose}: {content['used']} of {content['threshold']} {content['unit']}, "
+        f"{start}  {content['metricKey']} of {whose}: {content['used']} of {limit}, "
         f"level {content['level']} %, period from {content['periodStart']}"
     )
 

@@ -14,6 +14,7 @@ import click
 from rich.console import Console
 from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TransferSpeedColumn
 
+from tallystick_receiver.cli.client import url_option
 from tallystick_receiver.cli.frame import run
 
 _PIECE_BYTES: Final = 256 * 1024
@@ -23,7 +24,7 @@ _GROUPS: Final = "type,org,project,day,attributes,... or dimensions; default: or
 
 
 @click.command("export")
-@click.option("--url", default="http://127.0.0.1:4318", show_default=True, envvar="TALLYSTICK_URL", help="A receiver.")
+@url_option
 @click.option("--key", default="", envvar="TALLYSTICK_KEY", help="A key with the scope read. [TALLYSTICK_KEY]")
 @click.option(
     "--format", "format", type=click.Choice(["csv", "ndjson", "parquet", "focus"]), default="csv", show_default=True
@@ -46,7 +47,7 @@ def export_command(
     *, url: str, key: str, output: Path | None, types: tuple[str, ...], attributes: tuple[str, ...],
     **named: str | None,
 ) -> None:  # fmt: skip
-    """Usage of any size as CSV, NDJSON or Parquet, or what it costs in the columns of FOCUS."""
+    """Usage of any size as a file. CSV, NDJSON or Parquet, or what it costs in the columns of FOCUS."""
     if output is None and sys.stdout.isatty() and named["format"] == "parquet":
         raise click.UsageError("Parquet is not for a terminal: say --output")
     query = [(name, value) for name, value in named.items() if value is not None] + [("type", t) for t in types]

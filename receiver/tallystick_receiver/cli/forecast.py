@@ -43,7 +43,7 @@ def forecast_command(
     as_json: bool,
     **named: str | None,
 ) -> None:
-    """What usage, or its cost, will come to by the end of the month, and how wrong such forecasts were."""
+    """What usage, or its cost, will come to. By the end of the month; says how wrong such forecasts were."""
     query = [(name, value) for name, value in named.items() if value is not None] + [("type", t) for t in types]
     for attribute in attributes:
         name, equals, value = attribute.partition("=")

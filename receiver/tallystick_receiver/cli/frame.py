@@ -52,13 +52,19 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
     try:
         return asyncio.run(work)
     except Exception as error:
-        if isinstance(error, (*_KNOWN_ERRORS, _client_error())):
-            raise click.ClickException(str(error) or type(error).__name__) from None
+        import aiohttp  # noqa: PLC0415 - a command that asks the database alone does not wait for it
+
+        if isinstance(error, (*_KNOWN_ERRORS, aiohttp.ClientError)):
+            raise click.ClickException(reason_of(error)) from None
         raise
 
 
-def _client_error() -> type[Exception]:
-    """What a call over HTTP raises; a command that makes none does not wait for the import of aiohttp."""
-    from aiohttp import ClientError  # noqa: PLC0415
+def reason_of(error: Exception) -> str:
+    """What went wrong, for a person; of a receiver that cannot be asked, what to do about it."""
+    import aiohttp  # noqa: PLC0415 - as above
 
-    return ClientError
+    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
+        return f"--url must be like http://127.0.0.1:4318, which {error} is not"
+    if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, ConnectionRefusedError):
+        return f"no receiver listens at {error.host}:{error.port}: `tallystick serve` starts one, --url names another"
+    return str(error) or type(error).__name__

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -16,6 +16,10 @@ from tallystick_receiver.settings import Settings
 from tallystick_receiver.store.database import connected
 from tallystick_receiver.store.keys import create_key, keys_of, revoke_key
 from tallystick_receiver.store.migrate import migrate
+
+_FIRST: Final = (
+    "it is the first key: receivers now answer nobody without one, and senders need one with the scope ingest"
+)
 
 
 @click.group()
@@ -31,12 +35,16 @@ def keys() -> None:
 @as_json_option
 def keys_create(*, name: str, scopes: tuple[str, ...], org: str, as_json: bool, **flags: Any) -> None:
     """Create a key and show it, once."""
-    key_id, text = run(_create(settings_of(flags), name, scopes, None if org == "*" else org))
+    if not name or not org:  # An empty variable of a shell script would make a key that nobody meant.
+        raise click.UsageError("--name and --org must not be empty")
+    key_id, text, is_first = run(_create(settings_of(flags), name, scopes, None if org == "*" else org))
     if as_json:
         click.echo(json.dumps({"id": key_id, "key": text, "org": org, "scopes": sorted(scopes)}))
     else:
         click.echo(text)
         click.echo(f"key {key_id} for {org}; it is not stored and cannot be shown again", err=True)
+    if is_first:
+        click.echo(_FIRST, err=True)
 
 
 @keys.command("list")
@@ -46,7 +54,8 @@ def keys_list(*, as_json: bool, **flags: Any) -> None:
     """List keys, revoked ones too."""
     rows = [
         {
-            "id": key.key_id, "name": key.name, "org": key.org or "*", "scopes": " ".join(sorted(key.scopes)),
+            "id": key.key_id, "name": key.name, "org": "*" if key.org is None else key.org,
+            "scopes": " ".join(sorted(key.scopes)),
             "created": key.created_at.isoformat(timespec="seconds"),
             "revoked": key.revoked_at and key.revoked_at.isoformat(timespec="seconds"),
         }
@@ -65,10 +74,13 @@ def keys_revoke(*, key_id: str, **flags: Any) -> None:
     click.echo(f"revoked {key_id}")
 
 
-async def _create(settings: Settings, name: str, scopes: tuple[str, ...], org: str | None) -> tuple[str, str]:
+async def _create(settings: Settings, name: str, scopes: tuple[str, ...], org: str | None) -> tuple[str, str, bool]:
+    """The id and the text of the key, and whether it is the first of all."""
     async with database_url(settings) as (url, _), connected(url) as connection:
         await migrate(connection)
-        return await create_key(connection, name=name, scopes=scopes, org=org, now=datetime.now(UTC))
+        is_first = not await keys_of(connection)
+        key_id, text = await create_key(connection, name=name, scopes=scopes, org=org, now=datetime.now(UTC))
+        return key_id, text, is_first
 
 
 async def _list(settings: Settings) -> list[Key]:

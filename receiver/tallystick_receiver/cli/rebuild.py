@@ -20,7 +20,7 @@ from tallystick_receiver.store.rebuild import rebuild_rollups
 @window_options
 @settings_options("database_url", "data_dir")
 def rebuild_command(*, from_: datetime | None, to: datetime | None, org: str | None, **flags: Any) -> None:
-    """Recompute rollups from points and mend costs, in one transaction, then aggregates; receivers may go on."""
+    """Recompute rollups from points and mend costs. In one transaction, then aggregates; receivers may go on."""
     click.echo(run(_rebuild(settings_of(flags), from_, to, org)))
 
 

@@ -40,7 +40,7 @@ def reconcile() -> None:
 def reconcile_import(
     *, url: str, key: str, file: Path, kind: str, provider: str | None, org: str | None, as_json: bool
 ) -> None:
-    """Import FILE: JSON as OpenAI or Anthropic answer it (one page, or a list of pages), or CSV."""
+    """Import FILE. JSON as OpenAI or Anthropic answer it (one page, or a list of pages), or CSV."""
     query = {"format": kind, "provider": provider, "orgId": org, "source": file.name}
     given = [(name, value) for name, value in query.items() if value is not None]
     found = run(Client(url, key).send_file(_PATH, given, file.read_bytes()))["bills"]
@@ -62,7 +62,7 @@ def reconcile_import(
 @click.option("--day-percent", "dayPercent", default=None, help="How far apart a settled day may be; default 3.")
 @as_json_option
 def reconcile_report(*, url: str, key: str, as_json: bool, **query: str | None) -> None:
-    """Compare a month; exit code 1 when it is further apart than its gates allow, or cannot be compared."""
+    """Compare a month. Exit code 1: it is further apart than its gates allow, or cannot be compared."""
     found = run(Client(url, key).call("GET", _PATH, None, **query))
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False, indent=2))

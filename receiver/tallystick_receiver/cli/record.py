@@ -8,6 +8,7 @@ from typing import Any, Final
 import aiohttp
 import click
 
+from tallystick_receiver.cli.client import url_option
 from tallystick_receiver.cli.frame import as_json_option, run
 
 _PATH: Final = "/api/v1/usage/records"
@@ -17,7 +18,7 @@ _STORED: Final = (200, 201)
 @click.command("record", context_settings={"ignore_unknown_options": True})
 @click.argument("metric")
 @click.argument("quantity")
-@click.option("--url", default="http://127.0.0.1:4318", show_default=True, envvar="TALLYSTICK_URL", help="A receiver.")
+@url_option
 @click.option("--key", default="", envvar="TALLYSTICK_KEY", help="A key with the scope ingest. [TALLYSTICK_KEY]")
 @click.option("--org", default=None, help="Whose usage; not needed with a key of one organisation.")
 @click.option("--project", default=None, help="Of which project.")

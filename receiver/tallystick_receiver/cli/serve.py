@@ -18,7 +18,9 @@ def serve_command(**flags: Any) -> None:
 
     def ready(receiver: Receiver) -> None:
         host = f"[{receiver.settings.host}]" if ":" in receiver.settings.host else receiver.settings.host
-        click.echo(f"OTLP/HTTP on http://{host}:{receiver.port}{receiver.settings.metrics_path}")
-        click.echo(f"usage at http://{host}:{receiver.port}/api/usage")
+        address = f"http://{host}:{receiver.port}"
+        click.echo(f"OTLP/HTTP on {address}{receiver.settings.metrics_path}")
+        click.echo(f"usage at {address}/api/usage")
+        click.echo(f"dashboard at {address}/")
 
     run(serve(settings_of(flags), ready))

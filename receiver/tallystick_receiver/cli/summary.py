@@ -33,7 +33,7 @@ _SHOWN = (
 def summary_command(
     *, url: str, key: str, metric: str, subject: str | None, as_json: bool, **named: str | None
 ) -> None:
-    """How much of METRIC was used in one period, as its definition counts."""
+    """How much of METRIC was used in one period. Its definition says how that is counted."""
     kind, equals, name = (subject or "").partition("=")
     if subject and not (kind and equals and name):
         raise click.UsageError(f"--subject must be like user=ada, not {subject!r}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection
 from typing import Any, Final
 
@@ -13,6 +14,8 @@ from rich.text import Text
 
 from tallystick_receiver.readable import printable
 
+_UNFOLDED_COLUMNS: Final = 10_000
+"""How wide a table may become where no terminal is: its reader is a program, or a file, and looks for whole words."""
 _FIGURES: Final = ("quantity", "count", "average", "integral")
 
 
@@ -21,7 +24,15 @@ def show(rows: list[dict[str, Any]], *, as_json: bool, figures: Collection[str] 
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
         return
-    Console().print(table_of(rows, figures))
+    print_table(table_of(rows, figures))
+
+
+def print_table(table: RenderableType) -> None:
+    """Print a table as wide as the terminal; in a pipe or a file no cell is folded."""
+    console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console = Console(width=_UNFOLDED_COLUMNS)
+    console.print(table)
 
 
 def table_of(rows: list[dict[str, Any]], figures: Collection[str] = _FIGURES) -> RenderableType:

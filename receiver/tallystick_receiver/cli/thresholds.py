@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import click
 
@@ -13,6 +15,8 @@ from tallystick_receiver.periods import Reset
 from tallystick_receiver.thresholds import Action
 
 _PATH = "/api/v1/thresholds"
+_RESETS = click.Choice([reset.value for reset in Reset])
+_ACTIONS = click.Choice([action.value for action in Action])
 _SHOWN = ("id", "orgId", "metricKey", "subjectType", "subjectId", "threshold", "resetPeriod", "levels", "action")
 
 
@@ -32,35 +36,65 @@ def thresholds_list(*, url: str, key: str, org: str | None, metric: str | None, 
     show(found if as_json else [{name: row[name] for name in _SHOWN} for row in found], as_json=as_json)
 
 
+def _terms(command: Callable[..., None]) -> Callable[..., None]:
+    """What `create` says and `update` may say anew."""
+    for option in (
+        click.option("--slack/--no-slack", default=None, help="Whether Slack is told. Default: no."),
+        click.option("--email", "emails", multiple=True, help="Whom to write to; may be repeated."),
+        click.option("--action", default=None, type=_ACTIONS, help="Default: alert."),
+        click.option("--tz", default=None, help="IANA time zone of its periods; default UTC."),
+        click.option("--reset", default=None, type=_RESETS, help="Default: as the metric's."),
+        click.option(
+            "--level", "levels", type=int, multiple=True, help="Percent; may be repeated. Default: 80 and 100."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 @thresholds.command("create")
 @receiver_options
 @click.argument("metric")
 @click.argument("amount")
 @click.option("--org", required=True, help="Whose usage.")
 @click.option("--subject", default=None, help="A project, a user or a dimension's value, as TYPE=ID; default: the org.")
-@click.option("--level", "levels", type=int, multiple=True, help="Percent; may be repeated. Default: 80 and 100.")
-@click.option("--reset", default=None, type=click.Choice([r.value for r in Reset]), help="Default: as the metric's.")
-@click.option("--tz", default=None, help="IANA time zone of its periods; default UTC.")
-@click.option("--action", default=None, type=click.Choice([a.value for a in Action]), help="Default: alert.")
+@_terms
 @as_json_option
 def thresholds_create(
-    *, url: str, key: str, metric: str, amount: str, org: str, subject: str | None, levels: tuple[int, ...],
-    reset: str | None, tz: str | None, action: str | None, as_json: bool,
-) -> None:  # fmt: skip
+    *, url: str, key: str, metric: str, amount: str, org: str, subject: str | None, as_json: bool, **terms: Any
+) -> None:
     """Draw a line at AMOUNT of METRIC."""
     kind, equals, name = (subject or f"org={org}").partition("=")
     if not equals:
         raise click.UsageError(f"--subject must be like project=web, not {subject!r}")
-    body: dict[str, object] = {
-        "orgId": org,
-        "metricKey": metric,
-        "threshold": amount,
-        "subjectType": kind,
-        "subjectId": name,
-    }
-    body |= given(levels=list(levels) or None, resetPeriod=reset, timeZone=tz, action=action)
-    found = run(Client(url, key).call("POST", _PATH, body))
+    whose = {"orgId": org, "metricKey": metric, "subjectType": kind, "subjectId": name}
+    found = run(Client(url, key).call("POST", _PATH, {**whose, "threshold": amount, **_said(**terms)}))
     click.echo(json.dumps(found, ensure_ascii=False, indent=2) if as_json else found["id"])
+
+
+@thresholds.command("update")
+@receiver_options
+@click.argument("number", metavar="ID")
+@click.option("--amount", default=None, help="Where the line is.")
+@_terms
+@as_json_option
+def thresholds_update(*, url: str, key: str, number: str, amount: str | None, as_json: bool, **terms: Any) -> None:
+    """Change what is said; what is not said stays."""
+    body = {**given(threshold=amount), **_said(**terms)}
+    if not body:
+        raise click.UsageError("nothing is said to change")
+    found = run(Client(url, key).call("PATCH", f"{_PATH}/{number}", body))
+    click.echo(json.dumps(found, ensure_ascii=False, indent=2) if as_json else found["id"])
+
+
+def _said(
+    *, levels: tuple[int, ...], reset: str | None, tz: str | None, action: str | None, emails: tuple[str, ...],
+    slack: bool | None,
+) -> dict[str, object]:  # fmt: skip
+    return given(
+        levels=list(levels) or None, resetPeriod=reset, timeZone=tz, action=action, notifyEmails=list(emails) or None,
+        notifySlack=slack,
+    )  # fmt: skip
 
 
 @thresholds.command("delete")

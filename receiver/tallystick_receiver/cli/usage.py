@@ -12,10 +12,12 @@ import aiohttp
 import click
 from rich.console import Console, RenderableType
 
+from tallystick_receiver.cli.allowance import allowance_command
+from tallystick_receiver.cli.client import url_option
 from tallystick_receiver.cli.completeness import sentence_of
 from tallystick_receiver.cli.frame import as_json_option, run
 from tallystick_receiver.cli.summary import summary_command
-from tallystick_receiver.cli.tables import table_of
+from tallystick_receiver.cli.tables import print_table, table_of
 from tallystick_receiver.cli.usage_chart import charts, time_unit, unit_for
 from tallystick_receiver.cli.usage_watch import watch
 from tallystick_receiver.errors import Unavailable
@@ -25,7 +27,7 @@ _GROUPS = "type,org,project,day,... or dimensions."
 
 
 @click.group("usage", invoke_without_command=True)
-@click.option("--url", default="http://127.0.0.1:4318", show_default=True, envvar="TALLYSTICK_URL", help="A receiver.")
+@url_option
 @click.option("--key", default="", envvar="TALLYSTICK_KEY", help="A key with the scope read. [TALLYSTICK_KEY]")
 @click.option("--org", "orgId", default=None, help="One organisation.")
 @click.option("--project", "projectId", default=None, help="One project of it.")
@@ -63,7 +65,7 @@ def usage_command(
     as_json: bool,
     **named: str | None,
 ) -> None:
-    """Who used how much, and when; `summary` for one metric in one period."""
+    """Who used how much, and when. `summary` is of one metric in one period."""
     if context.invoked_subcommand is not None:
         return
     query = [(name, value) for name, value in named.items() if value is not None] + [("type", t) for t in types]
@@ -86,7 +88,7 @@ def usage_command(
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False, indent=2))
     else:
-        Console().print(shown(found))
+        Console().print(shown(found)) if chart else print_table(shown(found))
         click.echo(sentence_of(found["completeness"]))
 
 
@@ -103,6 +105,7 @@ def _table(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 usage_command.add_command(summary_command)
+usage_command.add_command(allowance_command)
 
 
 async def _by_time(url: str, query: list[tuple[str, str]], key: str) -> list[tuple[str, str]]:

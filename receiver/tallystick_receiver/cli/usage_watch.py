@@ -18,7 +18,7 @@ from rich.live import Live
 from rich.text import Text
 
 from tallystick_receiver.cli.completeness import sentence_of
-from tallystick_receiver.cli.frame import run
+from tallystick_receiver.cli.frame import reason_of, run
 from tallystick_receiver.errors import Unavailable
 from tallystick_receiver.readable import printable
 
@@ -55,7 +55,7 @@ async def _watch(ask: Callable[[], Awaitable[_Answer]], view: _Place | _Lines, e
                 answer = await ask()
             except (Unavailable, aiohttp.ClientError, OSError) as error:
                 answer = None
-                view.miss(str(error) or type(error).__name__)
+                view.miss(reason_of(error))
 
 
 def _is_read(view: _Place | _Lines, answer: _Answer | None) -> bool:

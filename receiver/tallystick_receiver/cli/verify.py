@@ -27,7 +27,7 @@ from tallystick_receiver.store.verify import Difference, Findings, Side, verify
 def verify_command(
     *, from_: datetime | None, to: datetime | None, org: str | None, differences_max: int, as_json: bool, **flags: Any
 ) -> None:
-    """Compare ledger, points, rollups, continuous aggregates and costs, exactly; exit code 1 when they differ."""
+    """Compare everything that is kept, exactly. Exit code 1: ledger, points, rollups, aggregates or costs differ."""
     found = run(_verify(settings_of(flags), from_, to, org, differences_max))
     if as_json:
         click.echo(json.dumps(_as_json(found), ensure_ascii=False, indent=2))

@@ -44,7 +44,7 @@ def webhooks_list(*, url: str, key: str, org: str | None, as_json: bool) -> None
 def webhooks_create(
     *, url: str, key: str, target: str, types: tuple[str, ...], org: str | None, as_json: bool, **named: str | None
 ) -> None:
-    """Have events sent to URL; prints its secret, which is not shown again."""
+    """Have events sent to URL. Prints its secret, which is not shown again."""
     body = given(url=target, types=list(types) or None, orgId=org, **named)
     found = run(Client(url, key).call("POST", _PATH, body))
     if as_json:
@@ -59,7 +59,7 @@ def webhooks_create(
 @receiver_options
 @click.argument("number", metavar="ID")
 def webhooks_rotate(*, url: str, key: str, number: str) -> None:
-    """Give an endpoint another secret and print it; for a day the old one signs, too."""
+    """Give an endpoint another secret and print it. For a day the old one signs, too."""
     click.echo(run(Client(url, key).call("POST", f"{_PATH}/{number}/rotate"))["secret"])
 
 

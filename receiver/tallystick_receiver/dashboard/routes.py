@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
@@ -12,6 +13,8 @@ from tallystick_receiver.dashboard.assets import Asset, Assets, chart_library
 if TYPE_CHECKING:
     from aiohttp.web import Request
 
+_FRONT: Final = "usage"
+"""The page at `/`, which people look for beside the others, too."""
 PAGES: Final = ("breakdown", "cost", "alerts", "metrics", "health")
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
@@ -39,12 +42,22 @@ class DashboardRoutes:
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Register the routes."""
         router.add_get("/", self.page)
+        router.add_get("/dashboard", self.front)
         router.add_get("/dashboard/{page}", self.page)
         router.add_get("/assets/{version}/{path:.+}", self.asset)
 
+    async def front(self, request: Request) -> web.Response:
+        """Where the first page is, with what was asked of it."""
+        return web.Response(
+            status=HTTPStatus.FOUND, headers={"Location": str(request.rel_url.with_path("/", keep_query=True))}
+        )
+
     async def page(self, request: Request) -> web.Response:
         """The page, which is the same for everybody and shows nothing before it has asked the API."""
-        if request.match_info.get("page", PAGES[0]) not in PAGES:
+        name = request.match_info.get("page", PAGES[0])
+        if name == _FRONT:
+            return await self.front(request)
+        if name not in PAGES:
             raise web.HTTPNotFound
         page = self._assets.page
         if request.headers.get("If-None-Match") == page.tag:

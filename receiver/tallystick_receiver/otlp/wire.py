@@ -38,7 +38,7 @@ def read_varint(buffer: Buffer, position: int, end: int) -> tuple[int, int]:
         shift += 7
         if shift >= _VARINT_BITS_MAX:
             break
-    raise Malformed("a varint is cut short or too long")
+    raise Malformed("not protobuf: a varint is cut short or too long")
 
 
 def fields(buffer: Buffer, position: int, end: int) -> Iterator[tuple[int, int, int, int]]:
@@ -51,11 +51,11 @@ def fields(buffer: Buffer, position: int, end: int) -> Iterator[tuple[int, int, 
         tag, position = read_varint(buffer, position, end)
         number, wire_type = tag >> 3, tag & 7
         if number == 0:
-            raise Malformed("field number 0")
+            raise Malformed("not protobuf: field number 0")
         if wire_type == LEN:
             length, position = read_varint(buffer, position, end)
             if length > end - position:
-                raise Malformed("a field is longer than its message")
+                raise Malformed("not protobuf: a field is longer than its message")
             yield number, wire_type, position, position + length
             position += length
         elif wire_type == VARINT:
@@ -64,11 +64,11 @@ def fields(buffer: Buffer, position: int, end: int) -> Iterator[tuple[int, int, 
         elif wire_type in (FIXED64, FIXED32):
             width = 8 if wire_type == FIXED64 else 4
             if width > end - position:
-                raise Malformed("a field is longer than its message")
+                raise Malformed("not protobuf: a field is longer than its message")
             yield number, wire_type, position, position + width
             position += width
         else:
-            raise Malformed(f"wire type {wire_type}")
+            raise Malformed(f"not protobuf: wire type {wire_type}")
 
 
 def delimited(number: int, payload: bytes) -> bytes:

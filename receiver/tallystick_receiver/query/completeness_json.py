@@ -48,6 +48,12 @@ def in_short(found: Completeness, bound_org: str | None) -> dict[str, Any]:
     }
 
 
+def header_of(short: dict[str, Any]) -> dict[str, str]:
+    """The same for a file, which has no other place for it."""
+    until = short["until"]
+    return {"Tallystick-Completeness": short["state"] + (f"; until={until}" if until else "")}
+
+
 def _missing(metric: str, unit: str, gaps: list[Gap], bound_org: str | None) -> dict[str, Any]:
     answer: dict[str, Any] = {"type": metric, "unit": unit}
     if not all(_is_visible(gap.writer, bound_org) for gap in gaps):

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from tallystick_receiver.errors import InvalidQuestion
 from tallystick_receiver.focus import COLUMNS, focus_row
+from tallystick_receiver.query.completeness_json import header_of
 from tallystick_receiver.query.export_formats import Csv, csv_cell
 from tallystick_receiver.query.params import Words
 from tallystick_receiver.query.streaming import Streaming, batches, file_headers
@@ -50,6 +51,7 @@ class CostExportRoutes:
         if kind != "focus":
             raise InvalidQuestion(f"format must be focus, not {kind[:60]!r}")
         headers = file_headers(question, subject="focus", ending="csv", content_type=Csv.content_type)
+        headers |= header_of(await self._desk.completeness(question, caller))
         return await self._streaming.answer(request, headers, self._pieces(question))
 
     async def _pieces(self, question: Question) -> AsyncGenerator[bytes, None]:

@@ -46,11 +46,12 @@ class CostRoutes:
         caller = await self._desk.caller(request)
         question = self._desk.question(request, caller, _WORDS)
         page = page_of(request.query, question, self._desk.rows_max)
+        completeness = await self._desk.completeness(question, caller)
         costs = await read_costs(self._desk.database, question, self._desk.rows_max, caller.now)
         shown, following = cut(sorted(grouped(costs.rows, question), key=_order), page, _order)
         rows = [sum_content(one, dict(zip(question.group_by, group, strict=True))) for group, one in shown]
         return answer({
-            **asked_content(question), "rows": rows, **totals_content(costs),
+            **asked_content(question), "rows": rows, **totals_content(costs), "completeness": completeness,
             **({} if following is None else {"nextCursor": following}),
         })  # fmt: skip
 

@@ -45,18 +45,22 @@ class CostSubjectRoutes:
         caller = await self._desk.caller(request)
         question = self._question(request, caller, _TOP)
         limit = _limit(request.query)
+        completeness = await self._desk.completeness(question, caller)
         found = await read_subjects(self._desk.database, question, caller.now, costliest=limit, with_before=True)
         rows = _rows(found, question, caller.now)
         spreads = [_whole(found.spreads[currency]) for currency in sorted(found.spreads)]
-        return answer({**asked_content(question), "rows": rows, "subjects": spreads, **_sums(found)})
+        return answer(
+            {**asked_content(question), "rows": rows, "subjects": spreads, **_sums(found), "completeness": completeness}
+        )
 
     async def distribution(self, request: web.Request) -> web.Response:
         """Percentiles, deciles, the Lorenz curve, Gini, and the share of the top, by currency."""
         caller = await self._desk.caller(request)
         question = self._question(request, caller, _DISTRIBUTION)
+        completeness = await self._desk.completeness(question, caller)
         found = await read_subjects(self._desk.database, question, caller.now)
         rows = [_spread(found.spreads[currency]) for currency in sorted(found.spreads)]
-        return answer({**asked_content(question), "rows": rows, **_sums(found)})
+        return answer({**asked_content(question), "rows": rows, **_sums(found), "completeness": completeness})
 
     def _question(self, request: web.Request, caller: Caller, words: Words) -> Question:
         question = self._desk.question(request, caller, words)

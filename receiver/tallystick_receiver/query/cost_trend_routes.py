@@ -51,6 +51,7 @@ class CostTrendRoutes:
         question = self._desk.question(request, caller, _WORDS)
         if question.group_by not in {(unit,) for unit in _UNITS}:
             raise InvalidQuestion("groupBy must be day, week or month")
+        completeness = await self._desk.completeness(question, caller)
         costs, models = await read_costs_and_unpriced(
             self._desk.database, question, self._desk.rows_max, caller.now
         )  # fmt: skip
@@ -63,7 +64,7 @@ class CostTrendRoutes:
             trends.append(_trend(currency, complete))
         return answer({
             **asked_content(question), "rows": rows, "trends": trends, **totals_content(costs),
-            "unpricedModels": unpriced_models(models, costs),
+            "unpricedModels": unpriced_models(models, costs), "completeness": completeness,
         })  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from tallystick_receiver.errors import InvalidQuestion
+from tallystick_receiver.query.completeness_json import header_of
 from tallystick_receiver.query.export_formats import FORMATS, Encoder
 from tallystick_receiver.query.export_rows import ALL_DIMENSIONS, GROUPS, Table, Values, columns_of, values_of
 from tallystick_receiver.query.params import Words
@@ -81,6 +82,5 @@ def _encoded(encoder: Encoder, values: Callable[[UsageRow], Values], batch: list
 
 
 def _headers(table: Table, encoder: Encoder, kind: str) -> dict[str, str]:
-    until = table.completeness["until"]
     headers = file_headers(table.question, subject="usage", ending=kind, content_type=encoder.content_type)
-    return headers | {"Tallystick-Completeness": table.completeness["state"] + (f"; until={until}" if until else "")}
+    return headers | header_of(table.completeness)

@@ -158,6 +158,8 @@ def time_of(text: str, zone: ZoneInfo, name: str) -> datetime:
             time = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
     except ValueError:
         time = None
-    if time is None or time.tzinfo is None or not 1900 <= time.year <= 9000:  # noqa: PLR2004 - what timestamptz takes
+    if time is None or time.tzinfo is None:
         raise InvalidQuestion(f"{name} must be like 2026-11-01T00:00:00Z or 2026-11-01, not {text[:60]!r}")
+    if not 1900 <= time.year <= 9000:  # noqa: PLR2004 - what timestamptz takes in every zone
+        raise InvalidQuestion(f"{name} must lie in the years 1900 to 9000")
     return time

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tallystick.quantity import text_of
 from tallystick_receiver.access import USAGE
-from tallystick_receiver.definitions import Aggregation, Figures, SeenMetric, metrics_read_by, used
+from tallystick_receiver.definitions import Aggregation, Figures, SeenMetric, metrics_read_by, unit_of, used
 from tallystick_receiver.errors import InvalidQuestion
 from tallystick_receiver.periods import Period, Reset, period_of
 from tallystick_receiver.query.json_answer import rfc3339
@@ -92,7 +92,7 @@ class SummaryRoutes:
                 figures = joined(figures, row)
             if definition.unique is not None:
                 figures = replace(figures, distinct=await _distinct(chosen, question, definition, caller.now))
-        return _Summary(figures=figures, unit=metrics[0].unit if metrics else unit or definition.unit)
+        return _Summary(figures=figures, unit=unit_of(definition, metrics) if metrics else unit or definition.unit)
 
 
 def _period(

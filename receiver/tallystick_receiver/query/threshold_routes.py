@@ -87,8 +87,9 @@ class ThresholdRoutes:
         fields = await fields_of(request)
         now = self._now()
         subject_type = fields.text("subjectType", ORG)
-        subject = fields.text("subjectId")
-        org = own_org(fields.optional_text("orgId") or (subject if subject_type == ORG else None), access)
+        named = fields.optional_text("orgId")
+        subject = fields.text("subjectId", named or access.org if subject_type == ORG else None)
+        org = own_org(named or (subject if subject_type == ORG else None), access)
         if org is None:
             raise InvalidQuestion("orgId is missing: it says whose usage, unless subjectType is org")
         fresh = Threshold(

@@ -37,13 +37,14 @@ class UnitCostRoutes:
         """Cost by active user, conversation, feature and request; caches; outcomes of requests."""
         caller = await self._desk.caller(request)
         question = self._desk.question(request, caller, _WORDS)
+        completeness = await self._desk.completeness(question, caller)
         found = await read_unit_costs(self._desk.database, question, caller.now)
         asked = asked_content(question)
         del asked["groupBy"]
         return answer({
             **asked, "activeUsers": found.active_users, "requests": _requests(found), "cache": _cache(found),
             "rows": _rows(found), **totals_content(found.users.costs),
-            "unpricedModels": unpriced_models(found.users.models, found.users.costs),
+            "unpricedModels": unpriced_models(found.users.models, found.users.costs), "completeness": completeness,
         })  # fmt: skip
 
 

@@ -50,7 +50,8 @@ def record_of(item: dict[str, Any], org_attribute: str) -> Record:
         Refused: it breaks a rule.
     """
     if not item.keys() <= _MEMBERS:
-        raise Refused(Reason.MALFORMED, f"there is no member {min(item.keys() - _MEMBERS)[:60]!r} in a record")
+        unknown = min(item.keys() - _MEMBERS)[:60]
+        raise Refused(Reason.MALFORMED, f"there is no member {unknown!r} in a record; metadata takes what is none")
     metadata = item.get("metadata")
     if not (metadata is None or isinstance(metadata, dict)):
         raise Refused(Reason.MALFORMED, "metadata must be a JSON object")

@@ -71,7 +71,8 @@ async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
         raise Unavailable(_sentence(error)) from error
     try:
         if connection.get_server_version().major < _VERSION_MIN:
-            raise DatabaseTooOldError(f"PostgreSQL {_VERSION_MIN} or later is needed")
+            found = connection.get_server_version().major
+            raise DatabaseTooOldError(f"PostgreSQL {_VERSION_MIN} or later is needed; this is {found}")
         yield connection
     finally:
         await connection.close()

@@ -16,7 +16,7 @@ from decimal import Decimal
 from time import monotonic
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tallystick_receiver.definitions import Figures, MetricDefinition, SeenMetric, metrics_read_by
+from tallystick_receiver.definitions import Figures, MetricDefinition, SeenMetric, metrics_read_by, unit_of
 from tallystick_receiver.errors import InvalidQuestion
 from tallystick_receiver.events import Event, new_event
 from tallystick_receiver.growth import Growth, Quarter, room
@@ -278,8 +278,9 @@ def _judge(
     """What is new of one threshold in one period, and what is lacking to its next level."""
     threshold, definition, quarters = watch
     alerts = meanings.alerts_on(threshold)
+    metrics = meanings.read_by(definition)
     amount = used_of(
-        (threshold.org, threshold.subject), definition, meanings.read_by(definition), figures,
+        (threshold.org, threshold.subject), definition, metrics, figures,
         is_seen=threshold.metric in meanings.seen,
     )  # fmt: skip
     levels = {*threshold.levels, *(alert.percent for alert in alerts)} if alerts else threshold.levels
@@ -288,7 +289,8 @@ def _judge(
         writes.crossings.append(
             (threshold.id, period.start, period.end, change.level, reached.is_over, reached.times)
         )  # fmt: skip
-        content = crossing_content(threshold, definition, period, amount or Decimal(0), change, now)
+        unit = unit_of(definition, metrics)
+        content = crossing_content(threshold, definition, period, amount or Decimal(0), unit, change, now)
         told = recipients_of(threshold, alerts, change.level)
         writes.events.append(new_event(change.type, org=threshold.org, at=now, content=content, recipients=told))
     writes.lack(quarters, room(definition.aggregation, amount, threshold.amount, levels))

@@ -260,3 +260,11 @@ def test_the_endpoint_comes_from_opentelemetrys_variables(monkeypatch, environme
 
     assert wire._otlp._endpoint == endpoint
     wire.shutdown(1_000)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "is_told"), [("127.0.0.1:4318/v1/metrics", True), ("http://127.0.0.1:9/x", False)]
+)
+def test_an_endpoint_without_its_scheme_is_told_at_once(endpoint, is_told, caplog):
+    UsageExporter(endpoint).shutdown()
+    assert ("begins with http://" in caplog.text) is is_told

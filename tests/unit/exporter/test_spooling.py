@@ -89,12 +89,13 @@ def test_under_opentelemetrys_own_reader_a_collection_is_on_disk_before_it_is_se
     assert on_disk(spool_folder) == []
 
 
-def test_what_a_shutdown_could_not_deliver_in_time_the_next_exporter_delivers(peer, application, spool_folder):
+def test_what_a_shutdown_could_not_deliver_in_time_the_next_exporter_delivers(peer, application, spool_folder, caplog):
     app = application()
     peer.may_answer.clear()
     app.counter.add(3)
     assert not app.reader.force_flush(timeout_millis=10)
     app.reader.shutdown(timeout_millis=10)
+    assert f"kept in {spool_folder}" in caplog.text
     assert len(on_disk(spool_folder)) >= 1  # the last, empty collection was in time, perhaps
     peer.may_answer.set()
     use(application(), 4)

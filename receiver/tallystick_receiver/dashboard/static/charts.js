@@ -10,6 +10,7 @@ const HOVERED = { hour: "%d %b %Y, %H:%M", day: "%a %d %b %Y", month: "%b %Y" };
 const SETTINGS = { displayModeBar: false, responsive: true };
 const HEIGHT = 308;
 const probe = document.createElement("span");
+const drawings = new WeakMap();
 let loading = null;
 
 /** Whether the receiver has the library (the extra `dashboard`). */
@@ -33,7 +34,6 @@ export class Palette {
  * [start, end] of which it is not known whether they are complete.
  */
 export async function draw(element, { buckets, bucket, series, unit, unknown, tz, palette }) {
-  const library = await load();
   const local = localTime(tz);
   const x = buckets.map(({ start }) => local(start));
   const data = series.map(({ name, isRest, values }) => ({
@@ -60,12 +60,11 @@ export async function draw(element, { buckets, bucket, series, unit, unknown, tz
     line: { width: 0 },
   }));
   const range = [x[0], local(buckets.at(-1).end)];
-  await library.react(element, data, { ...layoutOf({ range, bucket, unit }), barmode: "stack", shapes }, SETTINGS);
+  await lay(element, data, { ...layoutOf({ range, bucket, unit }), barmode: "stack", shapes });
 }
 
 /** What a period comes to, day by day, and what it is expected to: see pages/cost.js. */
 export async function drawOutlook(element, { times, values, forecast, end, unit, tz }) {
-  const library = await load();
   const local = localTime(tz);
   const [now, last] = [local(times.at(-1)), local(end)];
   const spent = values.at(-1);
@@ -96,13 +95,22 @@ export async function drawOutlook(element, { times, values, forecast, end, unit,
       line: { color: colour("--chart-1"), width: 2 },
     }),
   ];
-  await library.react(element, data, layoutOf({ range: [local(times[0]), last], bucket: "day", unit }), SETTINGS);
+  await lay(element, data, layoutOf({ range: [local(times[0]), last], bucket: "day", unit }));
 }
 
 /** Save what is drawn as a PNG. */
 export async function savePicture(element, filename) {
   const library = await load();
   await library.downloadImage(element, { format: "png", width: 1200, height: 500, scale: 2, filename });
+}
+
+/** Draw, unless just this is drawn already; the label of a pointer that rests on the chart follows its figures. */
+async function lay(element, data, layout) {
+  const library = await load();
+  const drawing = JSON.stringify([data, layout, element.clientWidth]);
+  if (drawings.get(element) === drawing) return;
+  await library.react(element, data, layout, SETTINGS);
+  drawings.set(element, drawing);
 }
 
 function load() {

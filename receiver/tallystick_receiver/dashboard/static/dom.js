@@ -5,8 +5,9 @@ const SVG = "http://www.w3.org/2000/svg";
 const DRAWN = new Set(["svg", "path", "rect", "line"]);
 
 /**
- * An element: h("a", {href, class, onclick}, ...children). `keep` leaves its children to somebody else; names that end
- * in % are styles, which the security policy allows scripts to set, but no attribute.
+ * An element: h("a", {href, class, onclick}, ...children). `keep`, of what has a data-key, leaves it to somebody else as
+ * soon as it is shown, its classes, too: without those plotly.js begins anew each time. Names that end in % are styles,
+ * which the security policy allows scripts to set, but no attribute.
  */
 export function h(name, properties, ...children) {
   const element = DRAWN.has(name) ? document.createElementNS(SVG, name) : document.createElement(name);
@@ -33,11 +34,12 @@ export function morph(shown, wanted) {
     if (shown.data !== wanted.data) shown.data = wanted.data;
     return;
   }
+  if ("keep" in wanted.dataset) return;
   attributes(shown, wanted);
   for (const handler of ["onclick", "onchange", "onsubmit", "oninput", "onkeydown", "ontoggle"]) {
     shown[handler] = wanted[handler];
   }
-  if (!("keep" in wanted.dataset)) children(shown, wanted);
+  children(shown, wanted);
   if (shown.nodeName === "SELECT" && shown !== document.activeElement) shown.value = wanted.value;
   if (shown.nodeName === "INPUT" && shown !== document.activeElement) shown.value = wanted.value;
 }
@@ -73,7 +75,7 @@ function children(shown, wanted) {
   for (const node of fresh) {
     const same = key(node) === null ? null : known.get(key(node));
     if (same && same !== place) {
-      shown.insertBefore(same, place);
+      raise(same, place);
       place = same;
     }
     if (place === null || (key(node) !== null && !same)) {
@@ -89,4 +91,13 @@ function children(shown, wanted) {
     place.remove();
     place = next;
   }
+}
+
+/** Put a child before an earlier one. What has the focus would lose it by being moved: then the others make room. */
+function raise(child, place) {
+  const parent = child.parentNode;
+  if (child.contains(parent.getRootNode().activeElement)) {
+    const [all, behind] = [[...parent.childNodes], child.nextSibling];
+    for (const other of all.slice(all.indexOf(place), all.indexOf(child))) parent.insertBefore(other, behind);
+  } else parent.insertBefore(child, place);
 }

@@ -68,7 +68,7 @@ export function figure(scene) {
       ),
     ),
     isAvailable
-      ? h("div", { id: "plot", class: "plot", keep: true, "aria-hidden": "true" })
+      ? h("div", { id: "plot", class: "plot", "data-key": "plot", keep: true, "aria-hidden": "true" })
       : h(
           "p",
           { class: "notice" },

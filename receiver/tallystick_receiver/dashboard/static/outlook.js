@@ -33,7 +33,7 @@ export function outlook({ month, days, forecast, currency, state }) {
     days.length === 0
       ? panel("empty", "Nothing was spent this month", h("p", {}, "With these filters there is no cost yet."))
       : isAvailable
-        ? h("div", { id: "outlook", class: "plot", keep: true, "aria-hidden": "true" })
+        ? h("div", { id: "outlook", class: "plot", "data-key": "outlook", keep: true, "aria-hidden": "true" })
         : null,
     h(
       "details",

@@ -1,6 +1,7 @@
-// Alerts: every threshold with how much of it is used, and what happened.
+// Alerts: every threshold with how much of it is used, what happened, and who was told.
 
 import { ask } from "../api.js";
+import { Deliveries } from "../deliveries.js";
 import { h } from "../dom.js";
 import { panel, quantity, table } from "../parts.js";
 import { timeIn } from "../period.js";
@@ -23,6 +24,7 @@ export function open(state, context) {
     (await slow.get(`unit ${key}`, () => ask("/api/v1/metrics", { key }, { signal }))).metrics[0]?.unit ?? "";
   const happened = { events: [], after: null };
   const editor = new ThresholdEditor(state, context);
+  const deliveries = new Deliveries(state, context);
   const keys = async (signal) =>
     editor.isAllowed
       ? (await slow.get("keys", () => ask("/api/v1/metrics", { orgId: state.org, limit: KEYS_MAX }, { signal })))
@@ -41,9 +43,11 @@ export function open(state, context) {
       thresholds.push({ ...threshold, allowance, unit: await unitOf(metricKey, signal) });
     }
     await follow(happened, state, signal);
+    const sent = deliveries.section(await deliveries.ask(signal));
     const metrics = [...new Set((await keys(signal)).map(({ key }) => key))];
     const hasMore = Boolean(found.nextCursor);
-    return { content: page({ state, context, thresholds, hasMore, events: happened.events, editor, metrics }) };
+    const scene = { state, context, thresholds, hasMore, events: happened.events, editor, metrics, sent };
+    return { content: page(scene) };
   };
 }
 
@@ -61,7 +65,7 @@ async function follow(happened, state, signal) {
   }
 }
 
-function page({ state, context, thresholds, hasMore, events, editor, metrics }) {
+function page({ state, context, thresholds, hasMore, events, editor, metrics, sent }) {
   return [
     h("div", { class: "heading", "data-key": "heading" }, h("h1", {}, "Alerts")),
     thresholds.length || state.org
@@ -105,6 +109,7 @@ function page({ state, context, thresholds, hasMore, events, editor, metrics }) 
           )
         : h("p", { class: "hint" }, "No threshold was approached or exceeded yet."),
     ),
+    sent,
   ];
 }
 

@@ -11,6 +11,7 @@ import { knownNames, Slow } from "../usage_answers.js";
 export const title = "Health";
 export const topics = ["usage"];
 const LISTED_MAX = 50;
+const NAME_SHOWN_MAX = 120;
 
 /** See usage.js. */
 export function open(state, context) {
@@ -45,6 +46,7 @@ function page(scene) {
         fact("announcing", books.writers.announcing),
         fact("silent", books.writers.silent),
         fact("announcing nothing", books.writers.unannounced),
+        new Date(books.to) > new Date() ? fact("behind by", lag(books.until)) : null,
       ),
     ),
     gaps(scene),
@@ -141,6 +143,7 @@ function quarantine({ state, context, refused, replays }) {
       "tr",
       { "data-key": point.id },
       h("th", { scope: "row" }, point.reason),
+      h("td", { class: "detail" }, refusedName(point.request)),
       h("td", { class: "detail" }, point.detail),
       h("td", {}, point.orgId ?? "–"),
       h("td", { class: "number" }, grouped(String(point.times))),
@@ -182,6 +185,7 @@ function quarantine({ state, context, refused, replays }) {
             "Quarantine",
             [
               { name: "Reason" },
+              { name: "Metric" },
               { name: "Detail" },
               { name: "Organisation" },
               { name: "Times", isNumber: true },
@@ -243,6 +247,20 @@ function counters({ health }) {
     h("p", { class: "hint" }, "Since it started."),
     table("Counters", [{ name: "Counter" }, { name: "Count", isNumber: true }], rows, { kind: "narrow" }),
   );
+}
+
+/** How long ago the time is up to which everything that was announced is here. */
+function lag(until) {
+  if (until === null) return "unknown";
+  const seconds = Math.max(0, Math.round((Date.now() - new Date(until)) / 1000));
+  if (seconds < 120) return `${seconds} s`;
+  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${grouped(String(Math.round(seconds / 3600)))} h`;
+}
+
+/** The metric of a refused point, as it was sent. */
+function refusedName(request) {
+  const name = request?.resourceMetrics?.[0]?.scopeMetrics?.[0]?.metrics?.[0]?.name;
+  return name ? name.slice(0, NAME_SHOWN_MAX) : "–";
 }
 
 const fact = (name, value) => h("div", {}, h("dt", {}, name), h("dd", { "data-fact": name }, String(value)));
