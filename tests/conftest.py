@@ -47,6 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
         if not name.startswith("TALLYSTICK_TEST_"):
             del os.environ[name]
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a thousand processes would each compile every module
+    os.environ.pop("COLUMNS", None)  # readline sets it, and workers of xdist would pass it on to whoever prints a table
 
 
 def pytest_unconfigure() -> None:
