@@ -28,7 +28,7 @@ demo: $(INSTALLED)
 	@$(BIN)/tallystick demo $(ARGS)
 
 test: $(INSTALLED)
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 faults: $(INSTALLED)
 	@$(BIN)/python -W ignore tests/fault/long.py $(ARGS)

@@ -7,10 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
-import subprocess
-import sys
-import tempfile
 import uuid
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -23,12 +19,14 @@ import pytest
 from collectors import Collector, built
 from midnight import away_from_midnight
 from otlp import begin_anew
-from ports import free_port
+from receivers import ReceiverProcess, run_cli
 from servers import EDITIONS, TSL_VARIABLE, Missing, Servers
+from warm import WARM
 
 TEMPLATE = f"tallystick_template_{os.getpid()}"
 """Two sessions may share a server that an environment variable names; this module may be imported twice in one."""
-STOP_SECONDS = 60
+TIERS = ("system", "browser", "fault", "conformance", "integration", "packaging", "property", "unit")
+"""As `make test` takes them: the longest files early, and short ones for whichever worker is free at the end."""
 ALLOWED = (
     f"{TSL_VARIABLE} is not set", "no small disk can be mounted here", "only root may mount a small disk",
 )  # fmt: skip
@@ -49,6 +47,12 @@ def pytest_configure(config: pytest.Config) -> None:
         if not name.startswith("TALLYSTICK_TEST_"):
             del os.environ[name]
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a thousand processes would each compile every module
+    os.environ.pop("COLUMNS", None)  # readline sets it, and workers of xdist would pass it on to whoever prints a table
+
+
+def pytest_unconfigure() -> None:
+    for warm in WARM:
+        warm.close()
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
@@ -100,21 +104,10 @@ def with_database(url: str, name: str) -> str:
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 
-def environment_of(variables: dict[str, str]) -> dict[str, str]:
-    """This process's and these; nobody outside is trusted: reading certificates takes a tenth of a start."""
-    return {**os.environ, "SSL_CERT_FILE": os.devnull, **variables}
-
-
-def run_cli(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The command line, as a process."""
-    return subprocess.run(
-        [sys.executable, "-m", "tallystick_receiver", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env=environment_of(environment),
-    )
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        here = Path(__file__).parent
+        items.sort(key=lambda item: TIERS.index(item.path.relative_to(here).parts[0]))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -157,7 +150,8 @@ def template(postgres: str) -> Iterator[str]:
 def fresh_database(template: str) -> Iterator[str]:
     """The URL of a migrated database that nobody else uses."""
     name = f"t_{uuid.uuid4().hex}"
-    sql(template, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    # Copied as files: a third of the work of writing each page to the log as well.
+    sql(template, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
     yield with_database(template, name)
     sql(template, f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -178,72 +172,13 @@ def empty_database_url(postgres: str) -> Iterator[str]:
     sql(postgres, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-class ReceiverProcess:
-    """`tallystick serve` as a process of its own."""
-
-    def __init__(self, arguments: list[str], environment: dict[str, str]) -> None:
-        self._arguments = arguments
-        self._environment = environment
-        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by close()
-        self.port = free_port()
-        self.start()
-
-    def start(self) -> None:
-        """Start, and wait until it listens; a restart keeps the port."""
-        listen = f"127.0.0.1:{self.port}"
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tallystick_receiver", "serve", "--listen", listen, *self._arguments],
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            text=True,
-            env=environment_of(self._environment),
-        )
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line.startswith("OTLP/HTTP on "), self.log
-        self.port = int(line.split(":")[2].split("/")[0])
-        self.process.stdout.readline()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def log(self) -> str:
-        self._log.seek(0)
-        return self._log.read()
-
-    def stop(self) -> int:
-        """SIGTERM, and the exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        return self._ended()
-
-    def kill(self) -> None:
-        """SIGKILL."""
-        self.process.kill()
-        self._ended()
-
-    def _ended(self) -> int:
-        code = self.process.wait(STOP_SECONDS)
-        if self.process.stdout is not None:
-            self.process.stdout.close()
-        return code
-
-    def close(self) -> None:
-        if self.process.poll() is None:
-            self.kill()
-        if self.process.stdout is not None:
-            self.process.stdout.close()
-        self._log.close()
-
-
 @pytest.fixture
 def start_receiver(database_url: str) -> Iterator[Callable[..., ReceiverProcess]]:
     """Starts receivers on the test's database: start_receiver("--late-seconds-max", "60", SOME_VARIABLE="x")."""
     started: list[ReceiverProcess] = []
 
     def start(*arguments: str, **environment: str) -> ReceiverProcess:
-        process = ReceiverProcess(["--database-url", database_url, *arguments], environment)
+        process = ReceiverProcess(["--database-url", database_url, *arguments], environment, turn=len(started))
         started.append(process)
         return process
 

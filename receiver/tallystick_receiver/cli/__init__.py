@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import version
 from typing import Final
@@ -46,8 +49,22 @@ class _Commands(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module, name = _COMMANDS[cmd_name].split(":")
-        found: click.Command = getattr(import_module(f"tallystick_receiver.{module}"), name)
+        with _nothing_collected():
+            found: click.Command = getattr(import_module(f"tallystick_receiver.{module}"), name)
         return found
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Modules stay: while they are imported, the garbage collector would look through them again and again for nothing.
+
+    Measured: the imports of `tallystick serve`, 0.51 s of CPU before, 0.45 with it.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -7,7 +7,8 @@ import json
 import click
 
 from tallystick_receiver.cli.client import Client, receiver_options
-from tallystick_receiver.cli.frame import as_json_option, run, show
+from tallystick_receiver.cli.frame import as_json_option, run
+from tallystick_receiver.cli.tables import show
 
 
 @click.command("allowance")

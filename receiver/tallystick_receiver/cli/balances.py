@@ -10,7 +10,8 @@ from typing import Any, Final
 import click
 
 from tallystick_receiver.cli.client import Client, given, receiver_options
-from tallystick_receiver.cli.frame import as_json_option, run, show
+from tallystick_receiver.cli.frame import as_json_option, run
+from tallystick_receiver.cli.tables import show
 from tallystick_receiver.credits import Every
 
 _PATH: Final = "/api/v1/balances"

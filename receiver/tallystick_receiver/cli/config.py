@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from tallystick_receiver.cli.frame import as_json_option, settings_of, settings_options, show
+from tallystick_receiver.cli.frame import as_json_option, settings_of, settings_options
+from tallystick_receiver.cli.tables import show
 from tallystick_receiver.settings import shown_value, table
 
 

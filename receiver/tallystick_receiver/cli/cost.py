@@ -14,7 +14,8 @@ from click.core import ParameterSource
 
 from tallystick_receiver.cli.client import Client, receiver_options
 from tallystick_receiver.cli.completeness import sentence_of
-from tallystick_receiver.cli.frame import as_json_option, run, show
+from tallystick_receiver.cli.frame import as_json_option, run
+from tallystick_receiver.cli.tables import show
 
 _GROUPS: Final = "model, provider, kind, user, conversation, feature, agent, project, org, day, week, month, ..."
 _MONTHS: Final = "/api/v1/costs/months"

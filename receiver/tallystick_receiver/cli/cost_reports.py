@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 
 from tallystick_receiver.cli.cost import ask, asking_options, cost_command, percent, sentences, type_option
-from tallystick_receiver.cli.frame import show
+from tallystick_receiver.cli.tables import show
 
 _SUBJECTS: Final = "Who causes cost: user, conversation, feature, agent, root, model, project, org, any dimension."
 _PATH: Final = "/api/v1/costs/"

@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from tallystick_receiver.cli.client import Client, given, receiver_options
-from tallystick_receiver.cli.frame import as_json_option, run, show
+from tallystick_receiver.cli.frame import as_json_option, run
+from tallystick_receiver.cli.tables import show
 from tallystick_receiver.subscriptions import Span, Told
 
 _POLL_SECONDS = 1.0

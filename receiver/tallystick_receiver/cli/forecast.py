@@ -11,7 +11,8 @@ import click
 
 from tallystick_receiver.cli.client import Client, receiver_options
 from tallystick_receiver.cli.completeness import sentence_of
-from tallystick_receiver.cli.frame import as_json_option, run, show
+from tallystick_receiver.cli.frame import as_json_option, run
+from tallystick_receiver.cli.tables import show
 
 _ARROWS: Final = {"up": "↗", "down": "↘"}
 _DIGITS_SHOWN: Final = 6

@@ -9,7 +9,8 @@ from typing import Any, Final
 import click
 
 from tallystick_receiver.access import SCOPES, Key
-from tallystick_receiver.cli.frame import as_json_option, run, settings_of, settings_options, show
+from tallystick_receiver.cli.frame import as_json_option, run, settings_of, settings_options
+from tallystick_receiver.cli.tables import show
 from tallystick_receiver.embedded import database_url
 from tallystick_receiver.settings import Settings
 from tallystick_receiver.store.database import connected

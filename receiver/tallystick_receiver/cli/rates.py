@@ -11,8 +11,9 @@ import click
 
 from tallystick.quantity import text_of
 from tallystick_receiver.cli.client import Client, given, receiver_options
-from tallystick_receiver.cli.frame import as_json_option, run, show
+from tallystick_receiver.cli.frame import as_json_option, run
 from tallystick_receiver.cli.rate_sources import GENAI_PRICES, body_of, proposal_of, read_csv, read_genai_prices
+from tallystick_receiver.cli.tables import show
 from tallystick_receiver.proposals import Change, Kind, Proposal, changes
 from tallystick_receiver.ranges import HOUR, floor
 

@@ -9,7 +9,8 @@ from typing import Any, Final
 import click
 
 from tallystick_receiver.cli.client import Client, receiver_options
-from tallystick_receiver.cli.frame import as_json_option, run, show
+from tallystick_receiver.cli.frame import as_json_option, run
+from tallystick_receiver.cli.tables import show
 
 _PATH: Final = "/api/v1/reconciliation"
 _PARTS: Final = ("coverage", "price", "unpriced", "fees", "rest")

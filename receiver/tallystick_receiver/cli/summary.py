@@ -8,7 +8,8 @@ import click
 
 from tallystick_receiver.cli.client import Client, given, receiver_options
 from tallystick_receiver.cli.completeness import sentence_of
-from tallystick_receiver.cli.frame import as_json_option, run, show
+from tallystick_receiver.cli.frame import as_json_option, run
+from tallystick_receiver.cli.tables import show
 from tallystick_receiver.periods import Reset
 
 _PERIODS = click.Choice(["current", *(reset.value for reset in Reset)], case_sensitive=False)

@@ -15,8 +15,9 @@ from rich.console import Console, RenderableType
 from tallystick_receiver.cli.allowance import allowance_command
 from tallystick_receiver.cli.client import url_option
 from tallystick_receiver.cli.completeness import sentence_of
-from tallystick_receiver.cli.frame import as_json_option, print_table, run, table_of
+from tallystick_receiver.cli.frame import as_json_option, run
 from tallystick_receiver.cli.summary import summary_command
+from tallystick_receiver.cli.tables import print_table, table_of
 from tallystick_receiver.cli.usage_chart import charts, time_unit, unit_for
 from tallystick_receiver.cli.usage_watch import watch
 from tallystick_receiver.errors import Unavailable

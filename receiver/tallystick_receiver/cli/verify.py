@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from tallystick_receiver.cli.frame import as_json_option, run, settings_of, settings_options, show
+from tallystick_receiver.cli.frame import as_json_option, run, settings_of, settings_options
+from tallystick_receiver.cli.tables import show
 from tallystick_receiver.cli.window import progress_of_days, window_of, window_options
 from tallystick_receiver.embedded import database_url
 from tallystick_receiver.settings import Settings

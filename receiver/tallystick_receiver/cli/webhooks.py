@@ -7,7 +7,8 @@ import json
 import click
 
 from tallystick_receiver.cli.client import Client, given, receiver_options
-from tallystick_receiver.cli.frame import as_json_option, run, show
+from tallystick_receiver.cli.frame import as_json_option, run
+from tallystick_receiver.cli.tables import show
 from tallystick_receiver.events import EventType
 from tallystick_receiver.webhooks import WebhookKind
 
