@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
+from typing import IO
 
 from ports import free_port
-from warm import READ_BY_INTERPRETERS, WARM, Forked
+from warm import CAN_FORK, READ_BY_INTERPRETERS, WARM, Forked
 
 STOP_SECONDS = 60
 
@@ -22,7 +24,7 @@ def environment_of(variables: dict[str, str]) -> dict[str, str]:
 def run_cli(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command line, as a process."""
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        process = WARM[0].start(list(arguments), environment_of(environment), stdout=out, stderr=err)
+        process = _begun(arguments, environment, stdout=out, stderr=err)
         try:
             code = process.wait(120)
         finally:
@@ -30,6 +32,17 @@ def run_cli(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
         out.seek(0)
         err.seek(0)
         return subprocess.CompletedProcess(arguments, code, out.read(), err.read())
+
+
+def _begun(
+    arguments: Sequence[str], variables: dict[str, str], *, stdout: IO[str] | None, stderr: IO[str], turn: int = 0
+) -> subprocess.Popen[str] | Forked:
+    """A process; without a stdout its own is piped."""
+    environment = environment_of(variables)
+    if CAN_FORK and not any(name.startswith(READ_BY_INTERPRETERS) for name in variables):
+        return WARM[turn % len(WARM)].start(list(arguments), environment, stdout=stdout, stderr=stderr)
+    command = [sys.executable, "-m", "tallystick_receiver", *arguments]
+    return subprocess.Popen(command, stdout=stdout or subprocess.PIPE, stderr=stderr, text=True, env=environment)
 
 
 class ReceiverProcess:
@@ -53,18 +66,7 @@ class ReceiverProcess:
     def start(self) -> None:
         """Start, and wait until it listens; a restart keeps the port."""
         arguments = ["serve", "--listen", f"127.0.0.1:{self.port}", *self._arguments]
-        environment = environment_of(self._environment)
-        if any(name.startswith(READ_BY_INTERPRETERS) for name in self._environment):
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "tallystick_receiver", *arguments],
-                stdout=subprocess.PIPE,
-                stderr=self._log,
-                text=True,
-                env=environment,
-            )
-        else:
-            warm = WARM[self._turn % len(WARM)]
-            self.process = warm.start(arguments, environment, stdout=None, stderr=self._log)
+        self.process = _begun(arguments, self._environment, stdout=None, stderr=self._log, turn=self._turn)
         self._turn += 1
         assert self.process.stdout is not None
         line = self.process.stdout.readline()

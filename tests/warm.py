@@ -25,6 +25,8 @@ from typing import IO, Any
 
 PRODUCT = "tallystick_receiver"
 MESSAGE_BYTES = 1 << 20
+CAN_FORK = sys.platform == "linux"
+"""Elsewhere there is no SOCK_SEQPACKET, or libraries that do not bear a fork."""
 READ_BY_INTERPRETERS = ("PYTHON", "SSL_")
 OF_ONE_TEST = ("OTEL_", "TALLYSTICK_")
 

@@ -10,6 +10,7 @@ import pytest
 from books import verify
 from conftest import sql
 from otlp import JSON, SECOND, export, export_request, get, now_ns, post, usage
+from sender import Sender
 
 from tallystick_receiver.horizons import Kept
 from tallystick_receiver.store.database import connected
@@ -81,6 +82,27 @@ def test_old_points_and_arrays_go_and_every_total_stays(start_receiver, database
     found = verify(database_url)
     assert found.count == 0
     assert {"sealed", "ledger", "entries", "days"} <= set(found.compared)
+
+
+def test_the_ledger_of_a_day_stays_until_what_was_announced_of_it_is_compared(start_receiver, database_url):
+    """Receivers that were away for longer than points may be late find their balancer behind."""
+    receiver = start_receiver(*LATE, "--balance-seconds", "3600")
+    sender = Sender(begun=(now_ns() // DAY - 40) * DAY)
+    known, unknown, later = (sender.collect(requests=[n]) for n in (5, 6, 7))
+    arrived = [*known, unknown[0], *later]  # the second is here, but nobody announced it
+    sender.collect(requests=[8])  # and this one is missing
+    arrived += sender.collect(requests=[9])
+    for request in arrived:
+        assert export(receiver.url, request).rejected == 0
+    receiver.stop()
+    receiver = start_receiver(*SHORT, "--balance-seconds", "0.1", "--gap-grace-seconds", "3")
+    while dropped(receiver) < 2:
+        pass
+    whole = {"from_": date_of(41), "to": date_of(38)}
+    found = get(receiver.url + "/api/v1/completeness", **whole).json
+    assert found["state"] == "gaps"
+    assert [(gap["points"], gap["quantity"]) for gap in found["gaps"]] == [(1, "8")]
+    assert [row["quantity"] for row in usage(receiver.url, **whole)["rows"]] == ["27"]
 
 
 def test_what_needs_dropped_points_is_refused_with_a_sentence_and_whole_hours_are_answered(start_receiver):

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable
 from typing import TYPE_CHECKING, Final
 
-from tallystick_receiver.access import USAGE
+from tallystick_receiver.access import READ
 from tallystick_receiver.changes import Topic
 from tallystick_receiver.errors import InvalidQuestion
 from tallystick_receiver.identity import org_id_of
@@ -37,10 +37,10 @@ class ChangeRoutes:
 
     async def changes(self, request: web.Request) -> web.StreamResponse:
         """A stream that names what changed, once a second at most, and not what it is now: that is asked for."""
-        access = await self._gate.access(request.headers.get("Authorization"), USAGE)
+        access = await self._gate.access(request.headers.get("Authorization"), READ)
         known_parameters(request, "topic", "orgId")
         topics, org = _topics(parameter(request, "topic")), org_parameter(request, access)
-        return await self._live.answer(request, access, USAGE, self._texts(topics, org))
+        return await self._live.answer(request, access, READ, self._texts(topics, org))
 
     async def _texts(self, topics: Iterable[Topic], org: str | None) -> AsyncGenerator[bytes, None]:
         with self._changes.ear(topics, None if org is None else org_id_of(org)) as ear:

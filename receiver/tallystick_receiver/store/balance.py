@@ -174,7 +174,8 @@ async def _advance(
             if not any(run.first <= sequence <= run.last for run in runs):
                 writes.closed.add((*key, sequence))
         for hole in holes_between(runs, key[1]):
-            if patience.is_final(now, hole.end_ns):
+            is_overdue = now - hole.after.received_at >= patience.grace
+            if is_overdue and patience.is_final(now, hole.end_ns):  # what it lacks is written down
                 runs = bridged(runs, key[1], hole)
         _keep(key, stored[key], runs, writes)
         writes.senders.append(_sender(key, announced, accounted_ns, look))

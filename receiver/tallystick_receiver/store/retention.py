@@ -15,6 +15,7 @@ import asyncpg
 from tallystick_receiver.horizons import Horizons
 from tallystick_receiver.store.aggregates import refresh_aggregates
 from tallystick_receiver.store.edition import Edition
+from tallystick_receiver.store.partitions import DAY_NS
 from tallystick_receiver.store.statements import statement
 
 _log = logging.getLogger(__name__)
@@ -41,7 +42,8 @@ async def drop_old(connection: asyncpg.Connection, edition: Edition, horizons: H
     try:
         if horizons.collections is not None:
             for partition in await _partitions_before(connection, "usage_collection", horizons.collections):
-                await _seal(connection, partition)
+                if not await _seal(connection, partition):
+                    break
                 dropped += 1
         if horizons.points is not None:
             dropped += await _drop_points(connection, edition, horizons.points)
@@ -62,15 +64,25 @@ async def _partitions_before(
     return [(row["name"], row["upper"]) for row in rows if row["upper"] is not None and row["upper"] <= horizon]
 
 
-async def _seal(connection: asyncpg.Connection, partition: tuple[str, datetime]) -> None:
-    """Keep the totals of a day's ledger and drop its arrays."""
+async def _seal(connection: asyncpg.Connection, partition: tuple[str, datetime]) -> bool:
+    """Keep the totals of a day's ledger and drop its arrays.
+
+    Returns:
+        False where it stays: after some days without any receiver the balancer has to catch up first, or whatever was
+        announced of that day would be missing.
+    """
     name, upper = partition
+    upper_ns = int(upper.timestamp()) * 10**9
     async with connection.transaction():
         await connection.execute(_LOCK_WAIT)
         await connection.execute(f"LOCK TABLE {name} IN EXCLUSIVE MODE")
+        if not await connection.fetchval(statement("is_compared"), upper_ns - DAY_NS, upper_ns):
+            _log.info("the ledger until %s stays until it is compared", upper.date())
+            return False
         await connection.execute(statement("seal_collections").replace("usage_collection_partition", name))
         await _drop_partition(connection, "usage_collection", name, upper)
     _log.info("sealed the ledger until %s", upper.date())
+    return True
 
 
 async def _drop_partition(connection: asyncpg.Connection, relation: str, name: str, upper: datetime) -> None:
