@@ -87,8 +87,7 @@ class Streams:
     """The streams this receiver has seen, as rows of ids, with what the dictionaries still have to learn."""
 
     def __init__(self, *, org_aliases: tuple[str, ...] = ORG_ALIASES, streams_max: int = 500_000) -> None:
-        self._org_aliases = org_aliases
-        self.org_attribute = org_aliases[0]
+        self.org_aliases = org_aliases
         self._streams_max = streams_max
         self._forget()
 
@@ -128,7 +127,7 @@ class Streams:
         )
         family = Family(
             credential_org=credential_org,
-            org=_first_id(named, self._org_aliases),
+            org=_first_id(named, self.org_aliases),
             project=_first_id(named, PROJECT_ALIASES),
             service=texts[SERVICE_NAME] or None,
         )
@@ -166,7 +165,7 @@ class Streams:
         named = dict(attributes)
         org = self._org_of(named, metric.family)
         project = _first_id(named, PROJECT_ALIASES)
-        ids = (*self._org_aliases, *PROJECT_ALIASES)
+        ids = (*self.org_aliases, *PROJECT_ALIASES)
         dimensions = [(key, value) for key, value in attributes if key not in ids]
         if metric.family.service is not None and SERVICE_NAME not in named:
             dimensions = canonical([*dimensions, (SERVICE_NAME, ["s", metric.family.service])])
@@ -237,7 +236,7 @@ class Streams:
         return row
 
     def _org_of(self, named: dict[str, Value], family: Family) -> str:
-        org = _first_id(named, self._org_aliases)
+        org = _first_id(named, self.org_aliases)
         org = family.org if org is None else org
         if family.credential_org is None:
             if org is None:

@@ -6,7 +6,20 @@ import subprocess
 import sys
 
 import pytest
-from otlp import JSON, export, export_request, get, lately, post, totals, usage
+from google.protobuf.json_format import MessageToJson
+from otlp import (
+    JSON,
+    PROTOBUF,
+    SECOND,
+    export,
+    export_request,
+    get,
+    lately,
+    now_ns,
+    post,
+    totals,
+    usage,
+)  # fmt: skip
 from waiting import wait_until
 
 
@@ -52,6 +65,29 @@ def test_a_key_of_one_organisation_can_neither_write_nor_read_another(new_key, s
     assert export(receiver.url, export_request([point("globex", 8)]), everything).status == 200
     assert totals(receiver.url, key=acme) == {"calls": "5"}
     assert [row["org"] for row in usage(receiver.url, key=everything, groupBy="org")["rows"]] == ["acme", "globex"]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_an_organisation_sees_what_was_refused_of_its_own_whoever_sent_it(new_key, start_receiver, as_json):
+    shared, acme = new_key("ingest")["key"], new_key("read", org="acme")["key"]
+    receiver = start_receiver()
+    future = now_ns() + 30 * 86400 * SECOND
+    points = [point(org, n) | {"end": future + n} for n, org in enumerate(("acme", "globex", "acme"))]
+    for one in points:
+        request = export_request([one])
+        body, kind = (MessageToJson(request).encode(), JSON) if as_json else (request.SerializeToString(), PROTOBUF)
+        assert post(receiver.url + "/v1/metrics", body, kind, Authorization=f"Bearer {shared}").status == 200
+    lists = [get(receiver.url + "/api/v1/quarantine", acme, order=order).json for order in ("oldest", "newest")]
+    ends = [
+        [int(p["request"]["resourceMetrics"][0]["scopeMetrics"][0]["metrics"][0]["sum"]["dataPoints"][0]["timeUnixNano"])
+         for p in found["points"]] for found in lists
+    ]  # fmt: skip
+    assert ends == [[future, future + 2], [future + 2, future]]
+    page = get(receiver.url + "/api/v1/quarantine", acme, order="newest", limit="1").json
+    rest = get(receiver.url + "/api/v1/quarantine", acme, order="newest", cursor=page["nextCursor"]).json
+    assert [*page["points"], *rest["points"]] == lists[1]["points"]
+    assert {p["orgId"] for p in lists[0]["points"]} == {"acme"}
+    assert get(receiver.url + "/api/v1/quarantine", acme, order="random").status == 400
 
 
 def test_a_key_without_the_scope_is_forbidden_and_none_is_unauthorised(new_key, start_receiver):

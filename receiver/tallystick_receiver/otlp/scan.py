@@ -15,6 +15,7 @@ from tallystick_receiver.admission import TimeLimits, decimals_of, refuse_times,
 from tallystick_receiver.announcement import Announcement, announcement_of
 from tallystick_receiver.errors import Malformed
 from tallystick_receiver.identity import Stream, org_id_of
+from tallystick_receiver.otlp.named_org import named_org
 from tallystick_receiver.points import Batch, Points, RefusedPoint
 from tallystick_receiver.streams import DIMS, METRIC, ORG, SERIES, Metric, Source, Streams
 
@@ -149,14 +150,14 @@ class Scan:
         self._refused_count += 1
         if len(self._refused) >= REFUSED_POINTS_MAX:
             return
-        org = block.source.family.org if isinstance(block.source, Source) else None
+        body = block.rebuild(self._point_bytes(at, to))
         self._refused.append(
             RefusedPoint(
                 reason=refused.reason,
                 detail=refused.detail,
-                body=block.rebuild(self._point_bytes(at, to)),
+                body=body,
                 encoding=self._encoding,
-                org=self.credential_org or org,
+                org=self.credential_org or named_org(body, self._encoding, self.streams.org_aliases),
                 credential_org=self.credential_org,
             )
         )

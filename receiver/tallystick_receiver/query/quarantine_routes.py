@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 from google.protobuf.json_format import MessageToDict
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from tallystick_receiver.ingest import Receipt
     from tallystick_receiver.store.database import Database
 
+_OLDEST: Final = "oldest"
+_NEWEST: Final = "newest"
 Replay = Callable[[bytes, str, str | None], Awaitable[tuple["Receipt", str]]]
 
 
@@ -53,13 +55,14 @@ class QuarantineRoutes:
         router.add_post(r"/api/v1/quarantine/{id:-?\d{1,19}}/replay", self.replay_one)
 
     async def list(self, request: web.Request) -> web.Response:
-        """A page of refused points, oldest first."""
+        """A page of refused points, oldest or newest first."""
         access = await self._gate.access(request.headers.get("Authorization"), READ)
         reason, org = _reason(request), org_parameter(request, access)
         limit = limit_parameter(request)
         points = await read_quarantine(
-            self._database, reason=reason, org=org, after=_cursor(request.query.get("cursor")), limit=limit
-        )
+            self._database, reason=reason, org=org, after=_cursor(request.query.get("cursor")), limit=limit,
+            newest_first=_is_newest_first(request),
+        )  # fmt: skip
         more = _cursor_text(points[-1]) if len(points) == limit else None
         return answer({"points": [_shown(point) for point in points], "nextCursor": more})
 
@@ -131,6 +134,13 @@ def _reason(request: web.Request) -> str | None:
     if reason is not None and reason not in set(Reason):
         raise InvalidQuestion(f"reason must be one of {', '.join(Reason)}")
     return reason
+
+
+def _is_newest_first(request: web.Request) -> bool:
+    order = request.query.get("order", _OLDEST)
+    if order not in (_OLDEST, _NEWEST):
+        raise InvalidQuestion(f"order must be {_OLDEST} or {_NEWEST}, by when a point was seen last")
+    return order == _NEWEST
 
 
 def _cursor(text: str | None) -> Cursor | None:

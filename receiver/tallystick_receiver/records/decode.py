@@ -150,8 +150,8 @@ class _Reader:
 
     def _record(self, item: dict[str, Any]) -> Record:
         if self._are_events or "specversion" in item:
-            return record_of_event(item, self._mapping, self._streams.org_attribute)
-        return record_of(item, self._streams.org_attribute)
+            return record_of_event(item, self._mapping, self._streams.org_aliases[0])
+        return record_of(item, self._streams.org_aliases[0])
 
     def _row(self, record: Record) -> int:
         streams = self._streams

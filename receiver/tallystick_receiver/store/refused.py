@@ -33,16 +33,18 @@ Cursor = tuple[datetime, int]
 
 
 async def read_quarantine(
-    database: Database, *, reason: str | None, org: str | None, after: Cursor | None, limit: int
-) -> list[QuarantinedPoint]:
-    """A page, oldest first.
+    database: Database, *, reason: str | None, org: str | None, after: Cursor | None, limit: int,
+    newest_first: bool = False,
+) -> list[QuarantinedPoint]:  # fmt: skip
+    """A page, oldest first unless wanted otherwise.
 
     Raises:
         Unavailable: the database is out of reach.
     """
     time, number = after or (None, None)
     async with database.reading() as connection:
-        rows = await connection.fetch(statement("read_quarantine"), reason, org, time, number, limit)
+        which = "read_newest_quarantine" if newest_first else "read_quarantine"
+        rows = await connection.fetch(statement(which), reason, org, time, number, limit)
     return [QuarantinedPoint(**dict(row)) for row in rows]
 
 

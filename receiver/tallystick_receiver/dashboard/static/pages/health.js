@@ -22,7 +22,7 @@ export function open(state, context) {
     const own = { orgId: state.org, from: period.from, to: period.to, tz: state.tz };
     const [books, refused, health] = await Promise.all([
       ask("/api/v1/completeness", own, { signal }),
-      ask("/api/v1/quarantine", { orgId: state.org, limit: LISTED_MAX }, { signal }),
+      ask("/api/v1/quarantine", { orgId: state.org, order: "newest", limit: LISTED_MAX }, { signal }),
       ask("/healthz", {}, { signal }),
     ]);
     const known = knownNames(state, period, slow, signal);
@@ -195,7 +195,7 @@ function quarantine({ state, context, refused, replays }) {
             rows,
           ),
         ],
-    refused.nextCursor ? h("p", { class: "hint" }, "There are more: GET /api/v1/quarantine.") : null,
+    refused.nextCursor ? h("p", { class: "hint" }, "There are older ones: GET /api/v1/quarantine.") : null,
   );
 }
 
