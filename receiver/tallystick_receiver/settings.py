@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from tallystick.semconv import ORG_ALIASES
 from tallystick_receiver.mail_server import mail_server
 
 ENVIRONMENT_PREFIX: Final = "TALLYSTICK_"
+_OTHERS: Final = ("URL", "KEY", "SPOOL_", "CARDINALITY_LIMIT", "AGENT_", "GATEWAY_", "QUEUE_DIR", "TEST_")
+"""What commands, exporters, Collectors (otel-config) and tests read begins so, after the prefix."""
 _LEVEL_HOLD_SECONDS: Final = (900, 366 * 86_400)
 _BODY_BYTES_LIMIT: Final = 2**32
 _OWN_NAMES: Final = {"database_url": "DATABASE_URL"}
@@ -237,3 +240,14 @@ def read_settings(flags: Mapping[str, Any], environment: Mapping[str, str]) -> S
             wanted = f"one of {', '.join(kind)}" if issubclass(kind, StrEnum) else _WANTED[kind]
             raise SettingsError(f"{row.environment} must be {wanted}, not {text!r}") from None
     return Settings(**values)
+
+
+def unknown_variables(environment: Mapping[str, str]) -> dict[str, str | None]:
+    """Variables that look like settings and are none, and which setting may be meant by each."""
+    known = {row.environment for row in table()}
+    unknown = [
+        name for name in sorted(environment)
+        if name.startswith(ENVIRONMENT_PREFIX) and name not in known
+        and not name.removeprefix(ENVIRONMENT_PREFIX).startswith(_OTHERS)
+    ]  # fmt: skip
+    return {name: next(iter(difflib.get_close_matches(name, known, 1)), None) for name in unknown}

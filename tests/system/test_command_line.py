@@ -31,6 +31,13 @@ def test_an_address_without_its_scheme_is_said(command):
     assert "--url must be like http://127.0.0.1:4318" in done.stderr
 
 
+def test_a_setting_that_there_is_not_is_said_with_the_one_that_may_be_meant(start_receiver):
+    receiver = start_receiver(TALLYSTICK_LATE_SECOND_MAX="60", TALLYSTICK_SPOOL_DIR="/tmp/spool", TALLYSTICK_ZZZ="1")
+    assert "TALLYSTICK_LATE_SECOND_MAX is no setting: is TALLYSTICK_LATE_SECONDS_MAX meant?" in receiver.log
+    assert "TALLYSTICK_ZZZ is no setting" in receiver.log
+    assert "SPOOL" not in receiver.log
+
+
 def test_a_table_in_a_pipe_folds_no_name(tallystick, receiver):
     assert export(receiver.url, export_request([{"name": LONG, "attributes": {"org.id": "acme"}}])).status == 200
     assert LONG in tallystick("usage", "--url", receiver.url).stdout

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from typing import Any
 
 import click
@@ -9,6 +11,9 @@ import click
 from tallystick_receiver.app import Receiver
 from tallystick_receiver.cli.frame import run, settings_of, settings_options
 from tallystick_receiver.serve import serve
+from tallystick_receiver.settings import unknown_variables
+
+_log = logging.getLogger(__name__)
 
 
 @click.command("serve")
@@ -23,4 +28,7 @@ def serve_command(**flags: Any) -> None:
         click.echo(f"usage at {address}/api/usage")
         click.echo(f"dashboard at {address}/")
 
-    run(serve(settings_of(flags), ready))
+    settings = settings_of(flags)
+    for name, meant in unknown_variables(os.environ).items():
+        _log.warning("%s is no setting%s", name, f": is {meant} meant?" if meant else "")
+    run(serve(settings, ready))
