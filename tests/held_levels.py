@@ -153,10 +153,11 @@ class Store:
         self._database = database
         self._telemetry = Telemetry()
         self._streams = Streams(org_aliases=ORG_ALIASES, streams_max=1000)
+        self.herald = Herald(database)
         self._writer = UsageWriter(
             database,
             self._streams,
-            Herald(database),
+            self.herald,
             self._telemetry,
             now_ns=lambda: LONG_AFTER,
             quarantine_rows_max=10,
@@ -205,9 +206,11 @@ async def store(url: str) -> AsyncIterator[Store]:
     """The store of a migrated database."""
     database = Database(url)
     await database.open()
+    found = Store(database)
     try:
-        yield Store(database)
+        yield found
     finally:
+        found.herald.stop()
         await database.close()
 
 

@@ -38,9 +38,9 @@ class InProcess:
     """The writing half of a receiver, without HTTP."""
 
     def __init__(self, database):
-        self.streams, self.telemetry = Streams(), Telemetry()
+        self.streams, self.telemetry, self.herald = Streams(), Telemetry(), Herald(database)
         self._writer = UsageWriter(
-            database, self.streams, Herald(database), self.telemetry, now_ns=lambda: NOW, quarantine_rows_max=1000
+            database, self.streams, self.herald, self.telemetry, now_ns=lambda: NOW, quarantine_rows_max=1000
         )
 
     async def send(self, instance, points):
@@ -59,9 +59,12 @@ async def receivers(url, count):
     databases = [Database(url, statement_seconds_max=20) for _ in range(count)]
     for database in databases:
         await database.open()
+    found = [InProcess(database) for database in databases]
     try:
-        yield [InProcess(database) for database in databases]
+        yield found
     finally:
+        for receiver in found:
+            receiver.herald.stop()
         for database in databases:
             await database.close()
 
