@@ -1,4 +1,5 @@
-"""The dashboard before a month of 100 organisations: when there is something to see, how heavy it is, how long its requests take.
+"""The dashboard before a month of 100 organisations: when there is something to see, how heavy it is, how long its requests take,
+and when usage that was acknowledged is on an open page.
 
 Usage is sent hour by hour over OTLP (a minute or two), then a fresh Chromium opens the page again and again.
 
@@ -13,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,10 +25,13 @@ from playwright.sync_api import Browser, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from months import Months
-from otlp import export
+from otlp import export, export_request
 
 PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 WEIGHT = "() => performance.getEntriesByType('resource').map(r => [r.name, r.decodedBodySize, r.encodedBodySize, r.duration])"
+METRIC = "logs.ingested.bytes"
+SHOWN = f"[data-metric='{METRIC}'] .q"
+MOVED = "([shown, before]) => document.querySelector(shown).dataset.quantity !== before"
 FIGURES = "() => document.querySelector('main[aria-busy=false] .tile') && performance.now()"
 
 
@@ -76,6 +81,26 @@ def look(browser: Browser, url: str, times: int) -> None:
               f"p50 {np.percentile(taken, 50):.0f} ms, p95 {np.percentile(taken, 95):.0f} ms")  # fmt: skip
 
 
+def follow(browser: Browser, url: str, times: int) -> None:
+    """Print how long after its HTTP 200 usage is on a page that is open."""
+    page = browser.new_page(timezone_id="UTC")
+    page.goto(f"{url}/?range=today")
+    page.wait_for_selector("#plot .barlayer path", state="attached", timeout=60_000)
+    delays = []
+    for n in range(times):
+        time.sleep(1.3 + n % 7 / 10)  # so that no pause of the page is always at its beginning
+        before = page.eval_on_selector(SHOWN, "q => q.dataset.quantity")
+        end = time.time_ns() - 10**9
+        point = {"name": METRIC, "unit": "By", "value": 1, "start": end - 10**9, "end": end,
+                 "attributes": {"org.id": "org-000", "project.id": "web"}}  # fmt: skip
+        assert export(url, export_request([point])).status == 200
+        acknowledged = time.perf_counter()
+        page.wait_for_function(MOVED, arg=[SHOWN, before], timeout=60_000)
+        delays.append((time.perf_counter() - acknowledged) * 1e3)
+    page.close()
+    print(f"usage on an open page: p50 {np.percentile(delays, 50):.0f} ms, p95 {np.percentile(delays, 95):.0f} ms")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="two days of ten organisations")
@@ -92,6 +117,7 @@ def main() -> None:
         def all_pages(url: str) -> None:
             for view in ("/?range=today", "/?range=30d"):
                 look(browser, url + view, times)
+            follow(browser, url, 2 * times)
 
         if options.url:
             all_pages(options.url)
