@@ -16,7 +16,7 @@ from tallystick_receiver.query.streaming import gone
 if TYPE_CHECKING:
     from tallystick_receiver.access import Access, Gate
 
-STREAMS_MAX: Final = 200
+_STREAMS_MAX: Final = 200
 QUIET: Final = b":\n\n"
 """A comment: keeps the connection while there is nothing to say."""
 QUIET_SECONDS: Final = 15.0
@@ -59,8 +59,8 @@ class Live:
         Raises:
             Unavailable: there are too many streams.
         """
-        if self._open >= STREAMS_MAX:
-            raise Unavailable(f"there are {STREAMS_MAX} streams already")
+        if self._open >= _STREAMS_MAX:
+            raise Unavailable(f"there are {_STREAMS_MAX} streams already")
         self._open += 1
         response = web.StreamResponse(headers=_HEADERS)
         sending = asyncio.ensure_future(_send(request, response, texts))

@@ -69,14 +69,14 @@ class Ear:
     """Hears what changed of some topics, of one organisation (its id) or of all of them (None)."""
 
     def __init__(self, topics: Iterable[Topic], org: int | None) -> None:
-        self.topics = frozenset(topics)
+        self._topics = frozenset(topics)
         self._org = org
         self._heard: set[Topic] = set()
         self._news = asyncio.Event()
 
     def hear(self, change: Change) -> None:
         """Remember it until somebody asks."""
-        if change.topic in self.topics and change.concerns(self._org):
+        if change.topic in self._topics and change.concerns(self._org):
             self._heard.add(change.topic)
             self._news.set()
 

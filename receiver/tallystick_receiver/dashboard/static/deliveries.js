@@ -17,6 +17,7 @@ const COLUMNS = [
   { name: "Again" },
 ];
 
+/** What was sent of one organisation's events, or of all, and what came of sending it again. */
 export class Deliveries {
   #state;
   #context;
